@@ -1,0 +1,90 @@
+// Goal: every kind of SID, name and id maps as the table of id_mapper.h says.
+#include "services/auth-service/idmap/id_mapper.h"
+
+#include <catch2/catch.hpp>
+
+#include "services/auth-service/idmap/sss_idmap.h"
+#include "tests/unit/auth/auth_test_support.h"
+
+namespace continuo::auth {
+namespace {
+
+using security::Sid;
+
+class FakeNames final : public UnixNames {
+ public:
+  std::optional<std::string> UserName(uint32_t uid) const override {
+    return uid == 33 ? std::optional<std::string>("www-data") : std::nullopt;
+  }
+  std::optional<std::string> GroupName(uint32_t gid) const override {
+    return gid == 100 ? std::optional<std::string>("users") : std::nullopt;
+  }
+  std::optional<uint32_t> Uid(const std::string& name) const override {
+    return name == "www-data" ? std::optional<uint32_t>(33) : std::nullopt;
+  }
+  std::optional<uint32_t> Gid(const std::string& name) const override {
+    return name == "users" ? std::optional<uint32_t>(100) : std::nullopt;
+  }
+};
+
+struct Fixture {
+  FakeNames names;
+  IdMapper mapper{testing::MakeDirectory()->users, "TESTSRV", names};
+  const Sid alice{5, {21, 1, 2, 3, 1000}};
+};
+
+TEST_CASE_METHOD(Fixture, "id map: a local user maps by name, SID and uid", "[unit][auth]") {
+  CHECK(mapper.LookupName("ALICE").sid == alice);
+  CHECK(mapper.LookupName("testsrv\\alice").sid == alice);
+  CHECK(mapper.LookupName("alice@TESTSRV").sid == alice);
+  CHECK_FALSE(mapper.LookupName("OTHER\\alice").sid.IsValid());
+  const NamedSid named = mapper.LookupSid(alice);
+  CHECK(named.name == "alice");
+  CHECK(named.domain_name == "TESTSRV");
+  CHECK(named.kind == NameKind::kUser);
+  const UnixId id = mapper.ToUnixId(alice);
+  CHECK(id.kind == UnixIdKind::kUid);
+  CHECK(mapper.ToSid(id) == alice);
+}
+
+TEST_CASE_METHOD(Fixture, "id map: ids nobody owns have S-1-22 SIDs and back", "[unit][auth]") {
+  CHECK(mapper.ToSid({UnixIdKind::kUid, 33}) == Sid(22, {1, 33}));
+  CHECK(mapper.ToSid({UnixIdKind::kGid, 100}) == Sid(22, {2, 100}));
+  CHECK(mapper.ToUnixId(Sid(22, {2, 100})) == UnixId{UnixIdKind::kGid, 100});
+  CHECK(mapper.LookupSid(Sid(22, {1, 33})).name == "www-data");
+  CHECK(mapper.LookupSid(Sid(22, {1, 4242})).name == "4242");
+  CHECK(mapper.LookupName("www-data").sid == Sid(22, {1, 33}));
+}
+
+TEST_CASE_METHOD(Fixture, "id map: well-known names and SIDs", "[unit][auth][MS-DTYP:2.4.2.4]") {
+  CHECK(mapper.LookupName("BUILTIN\\administrators").sid == security::kBuiltinAdministratorsSid);
+  CHECK(mapper.LookupName("Everyone").sid == security::kEveryoneSid);
+  CHECK(mapper.LookupSid(security::kSystemSid).name == "SYSTEM");
+  CHECK(mapper.ToUnixId(security::kEveryoneSid).kind == UnixIdKind::kNone);
+}
+
+TEST_CASE_METHOD(Fixture, "id map: what nobody knows is an answer", "[unit][auth]") {
+  CHECK(mapper.LookupSid(Sid(5, {21, 1, 2, 3, 9999})).kind == NameKind::kUnknown);
+  CHECK(mapper.LookupSid(Sid(5, {21, 9, 9, 9, 1})).kind == NameKind::kUnknown);
+  CHECK(mapper.LookupName("nobody-here").kind == NameKind::kUnknown);
+}
+
+TEST_CASE("id map: MurmurHash3 agrees with the author's vectors", "[unit][auth]") {
+  CHECK(MurmurHash3({}, 0) == 0);
+  CHECK(MurmurHash3({}, 1) == 0x514E28B7);
+  const Bytes text = {'H', 'e', 'l', 'l', 'o', ',', ' ', 'w', 'o', 'r', 'l', 'd', '!'};
+  CHECK(MurmurHash3(text, 1234) == 0xFAF6CDB3);
+}
+
+TEST_CASE("id map: a domain SID gets an id in its slice and back", "[unit][auth]") {
+  const Sid domain(5, {21, 111, 222, 333});
+  const auto id = SssIdOfSid(*domain.WithRid(1105));
+  REQUIRE(id);
+  CHECK(*id % kSssSliceSize == 1105);
+  CHECK(SssSidOfId(domain, *id) == domain.WithRid(1105));
+  CHECK_FALSE(SssIdOfSid(*domain.WithRid(kSssSliceSize)));
+  CHECK_FALSE(SssIdOfSid(security::kBuiltinUsersSid));
+}
+
+}  // namespace
+}  // namespace continuo::auth
