@@ -23,7 +23,6 @@ constexpr NotBuilt kNotBuilt[] = {
     {"ca", "", "clients get no persistent handles"},
     {"ca_params", "", "clients get no persistent handles"},
     {"ca_reclaim_hold", "", "clients get no persistent handles"},
-    {"tcp_tickle", "", "clients of a failed node are not told to reconnect"},
     {"transport_rx_threads", "", "event_loops says how many threads receive and send"},
     {"transport_tx_threads", "", "event_loops says how many threads receive and send"},
     {"authz_require_posix", "", "the security descriptor alone decides; mode bits are not asked"},

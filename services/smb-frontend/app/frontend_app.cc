@@ -110,6 +110,7 @@ absl::Status FrontendApp::Run(const daemon::StartContext& context) {
         request_exit(absl::UnavailableError("the stream to fsa-state-service ended: " +
                                             std::string(base::ToStd(status.message()))));
       });
+  StartRecorder(context);
   foreign_changes_ = std::make_unique<notify::ForeignChanges>(fsa_.get());
   server_.foreign_changes = foreign_changes_.get();
   server_.make_pipe_environment = [this](std::shared_ptr<session::Session> session) {
@@ -124,6 +125,13 @@ absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   CONTINUO_RETURN_IF_ERROR(Listen(config));
   rpc_->SetServing(rpc::Serving::kYes);
   return absl::OkStatus();
+}
+
+void FrontendApp::StartRecorder(const daemon::StartContext& context) {
+  if (!context.config->global.tcp_tickle) return;
+  recorder_ = std::make_unique<ConnectionRecorder>(
+      rpc::SocketPath(context.run_dir, "tickle-service"), context.request_exit);
+  server_.on_connection_closed = [this](uint64_t id) { recorder_->Closed(id); };
 }
 
 absl::Status FrontendApp::LoadShares(const config::Config& config) {
@@ -146,6 +154,7 @@ absl::Status FrontendApp::StartLoops(const config::Config& config) {
       -> std::shared_ptr<net::ConnectionHandler> {
     auto handler = std::make_shared<dispatch::SmbConnection>(server_, connection);
     server_.connections.Add(handler, handler->id());
+    if (recorder_ != nullptr) recorder_->HoldUntilRecorded(connection);
     return handler;
   };
   CONTINUO_ASSIGN_OR_RETURN(loops_, net::ServerLoops::Start(options, make_handler));
@@ -227,6 +236,10 @@ void FrontendApp::RegisterMetrics(metrics::Registry* registry) {
         [this] { return static_cast<double>(server_.metrics.bytes_read.load()); });
   gauge("written_bytes_total", "File data received from clients.",
         [this] { return static_cast<double>(server_.metrics.bytes_written.load()); });
+  if (recorder_ != nullptr) {
+    gauge("unrecorded_connections_total", "Connections served before they were on stable storage.",
+          [this] { return static_cast<double>(recorder_->unrecorded_count()); });
+  }
   for (size_t i = 0; i < server_.metrics.commands.size(); ++i) {
     const dispatch::CommandCounters& counters = server_.metrics.commands[i];
     const metrics::Labels labels = {{"command", std::string(CommandName(i))}};
@@ -298,6 +311,7 @@ absl::Status FrontendApp::Stop(absl::Time deadline) {
   heartbeats_.clear();
   rpc_->Shutdown(deadline);
   if (restorer_ != nullptr) restorer_->Stop();
+  if (recorder_ != nullptr) recorder_->Stop();
   fsa_stream_->Stop();
   return loops_->DrainAndStop(deadline - absl::Now());
 }

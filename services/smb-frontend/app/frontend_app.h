@@ -1,7 +1,7 @@
 // smb-frontend put together.
 //
-// Start: auth client → FSA host → shares → loops → RPC server → persistent handles → listening sockets →
-// health. Stop is the reverse, intake first. Threading: the main thread.
+// Start: auth client → FSA host → connection records → shares → loops → RPC server → persistent handles →
+// listening sockets → health. Stop is the reverse, intake first. Threading: the main thread.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@
 #include "common/rpc/server.h"
 #include "services/smb-frontend/app/auth_id_mapper.h"
 #include "services/smb-frontend/app/break_sender.h"
+#include "services/smb-frontend/app/connection_recorder.h"
 #include "services/smb-frontend/app/frontend_admin_service.h"
 #include "services/smb-frontend/app/handle_restorer.h"
 #include "services/smb-frontend/clients/auth_client.h"
@@ -38,6 +39,7 @@ class FrontendApp final : public daemon::App {
  private:
   FrontendApp();
   absl::Status Run(const daemon::StartContext& context);
+  void StartRecorder(const daemon::StartContext& context);
   absl::Status LoadShares(const config::Config& config);
   absl::Status StartLoops(const config::Config& config);
   absl::Status RestoreHandles(const daemon::StartContext& context);
@@ -56,6 +58,7 @@ class FrontendApp final : public daemon::App {
   frontend::TimerThread timer_;
   std::unique_ptr<HandleRestorer> restorer_;  // Null: no share is continuously available.
   std::unique_ptr<frontend::FsaHost> fsa_;
+  std::unique_ptr<ConnectionRecorder> recorder_;  // Null: tcp_tickle is off.
   std::unique_ptr<notify::ForeignChanges> foreign_changes_;
   std::unique_ptr<frontend::FsaStream> fsa_stream_;
   std::unique_ptr<net::ServerLoops> loops_;

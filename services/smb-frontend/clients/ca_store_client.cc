@@ -1,16 +1,16 @@
 #include "services/smb-frontend/clients/ca_store_client.h"
 
-#include <deque>
 #include <optional>
 #include <utility>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/synchronization/mutex.h>
-#include <absl/synchronization/notification.h>
 #include <grpcpp/grpcpp.h>
 
+#include "common/base/text.h"
 #include "common/castore/wire/record_proto.h"
+#include "common/rpc/batch_stream.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
 #include "continuo/castore/v1/ca_store_service.grpc.pb.h"
@@ -21,8 +21,6 @@ namespace {
 namespace pb = castore::v1;
 
 constexpr uint32_t kStreamVersion = 1;
-constexpr int kBatchItemsMax = 4096;
-constexpr size_t kBatchBytesMax = 4u << 20;
 
 std::optional<CaHandout> DecodeHandout(const pb::Handout& message) {
   CaHandout handout;
@@ -42,57 +40,51 @@ std::optional<CaHandout> DecodeHandout(const pb::Handout& message) {
 }
 
 class StreamClient final : public CaStoreClient,
-                           public grpc::ClientBidiReactor<pb::AttachRequest, pb::AttachResponse> {
+                           private rpc::BatchStream<pb::AttachRequest, pb::AttachResponse> {
  public:
   StreamClient(const std::string& socket_path, CaStoreEvents events)
       : stub_(pb::CaStoreService::NewStub(rpc::MakeUnixChannel(socket_path, "ca-store-stream"))),
         events_(std::move(events)) {}
-  ~StreamClient() override { Stop(); }
+  ~StreamClient() override { BatchStream::Stop(); }
 
-  void Start() {
-    context_.set_wait_for_ready(true);
-    stub_->async()->Attach(&context_, this);
+  void Attach() {
     pb::FrontendItem hello;
     hello.mutable_hello()->set_version(kStreamVersion);
-    Append(std::move(hello));
-    StartRead(&response_);
-    // Callers' threads write too, so the call is held until Stop or its end releases it.
-    AddHold();
-    Flush();
-    StartCall();
+    Start([this](grpc::ClientContext* context,
+                 Reactor* reactor) { stub_->async()->Attach(context, reactor); },
+          std::move(hello));
   }
 
   void PutRecord(const castore::HandleRecord& record, CaIntent intent, Done done) override {
     pb::FrontendItem item;
     castore::Encode(record, item.mutable_put_record()->mutable_record());
     item.mutable_put_record()->set_completes_intent(intent == CaIntent::kCompletes);
-    Send(std::move(item), std::move(done));
+    SendChange(std::move(item), std::move(done));
   }
 
   void DeleteRecord(uint64_t persistent_id, Done done) override {
     pb::FrontendItem item;
     item.mutable_delete_record()->set_persistent_id(persistent_id);
-    Send(std::move(item), std::move(done));
+    SendChange(std::move(item), std::move(done));
   }
 
   void PutIntent(const castore::CreateIntent& intent, Done done) override {
     pb::FrontendItem item;
     castore::Encode(intent, item.mutable_put_intent()->mutable_intent());
-    Send(std::move(item), std::move(done));
+    SendChange(std::move(item), std::move(done));
   }
 
   void DeleteIntent(const castore::IntentKey& key, Done done) override {
     pb::FrontendItem item;
     item.mutable_delete_intent()->set_create_guid(castore::GuidBytes(key.create_guid));
     item.mutable_delete_intent()->set_client_guid(castore::GuidBytes(key.client_guid));
-    Send(std::move(item), std::move(done));
+    SendChange(std::move(item), std::move(done));
   }
 
   void Restored(uint64_t handout_number) override {
     pb::FrontendItem item;
     item.mutable_restored()->set_handout(handout_number);
-    Append(std::move(item));
-    Flush();
+    Send(std::move(item));
   }
 
   void ReportOutcome(uint64_t persistent_id, CaOutcome outcome) override {
@@ -101,58 +93,10 @@ class StreamClient final : public CaStoreClient,
     item.mutable_report_outcome()->set_outcome(outcome == CaOutcome::kReclaimed
                                                    ? pb::HANDLE_OUTCOME_RECLAIMED
                                                    : pb::HANDLE_OUTCOME_EXPIRED);
-    Append(std::move(item));
-    Flush();
+    Send(std::move(item));
   }
 
-  void Stop() override {
-    {
-      absl::MutexLock lock(&mutex_);
-      is_stopping_ = true;
-    }
-    context_.TryCancel();
-    EndWrites();
-    done_.WaitForNotification();
-  }
-
-  void OnWriteDone(bool ok) override {
-    {
-      absl::MutexLock lock(&mutex_);
-      is_writing_ = false;
-    }
-    if (ok) {
-      Flush();
-    } else {
-      EndWrites();
-    }
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok || !Handle()) {
-      context_.TryCancel();
-      EndWrites();
-      return;
-    }
-    StartRead(&response_);
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    absl::flat_hash_map<uint64_t, Done> waiting;
-    bool is_stopping = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      is_over_ = true;
-      is_stopping = is_stopping_;
-      waiting.swap(waiting_);
-    }
-    const absl::Status lost =
-        is_stopping ? absl::CancelledError("the stream to ca-store-service was stopped")
-                    : absl::UnavailableError("the stream to ca-store-service ended: " +
-                                             status.error_message());
-    for (auto& [op, done] : waiting) done(lost);
-    if (!is_stopping && events_.on_lost != nullptr) events_.on_lost(lost);
-    done_.Notify();
-  }
+  void Stop() override { BatchStream::Stop(); }
 
  private:
   // The op of a change's item; null for other items.
@@ -166,15 +110,17 @@ class StreamClient final : public CaStoreClient,
     }
   }
 
-  void Send(pb::FrontendItem item, Done done) {
+  void SendChange(pb::FrontendItem item, Done done) {
     {
       absl::MutexLock lock(&mutex_);
-      if (!is_over_) {
+      if (!is_lost_) {
         const uint64_t op = ++last_op_;
         SetOp(op, item);
         waiting_.emplace(op, std::move(done));
-        outbox_.push_back(std::move(item));
         done = nullptr;
+        // Under the lock: changes take effect in the order of the calls. If the stream is over,
+        // OnOver is yet to come and answers.
+        (void)Append(std::move(item));
       }
     }
     if (done != nullptr) {
@@ -184,35 +130,8 @@ class StreamClient final : public CaStoreClient,
     Flush();
   }
 
-  void Append(pb::FrontendItem item) {
-    absl::MutexLock lock(&mutex_);
-    if (!is_over_) outbox_.push_back(std::move(item));
-  }
-
-  void Flush() {
-    absl::MutexLock lock(&mutex_);
-    if (is_writing_ || is_over_ || outbox_.empty()) return;
-    is_writing_ = true;
-    request_.Clear();
-    size_t size = 0;
-    while (!outbox_.empty() && request_.items_size() < kBatchItemsMax && size < kBatchBytesMax) {
-      size += outbox_.front().ByteSizeLong();
-      *request_.add_items() = std::move(outbox_.front());
-      outbox_.pop_front();
-    }
-    // Under the lock, so that EndWrites cannot release the call in between; gRPC only queues it.
-    StartWrite(&request_);
-  }
-
-  void EndWrites() {
-    absl::MutexLock lock(&mutex_);
-    is_over_ = true;
-    outbox_.clear();
-    if (std::exchange(is_held_, false)) RemoveHold();
-  }
-
-  bool Handle() {
-    for (const pb::ServiceItem& item : response_.items()) {
+  bool Handle(const pb::AttachResponse& response) override {
+    for (const pb::ServiceItem& item : response.items()) {
       switch (item.kind_case()) {
         case pb::ServiceItem::kResult: Finish(item.result()); break;
         case pb::ServiceItem::kWelcome: HandleWelcome(item.welcome()); break;
@@ -226,6 +145,19 @@ class StreamClient final : public CaStoreClient,
       }
     }
     return true;
+  }
+
+  void OnOver(const absl::Status& status) override {
+    absl::flat_hash_map<uint64_t, Done> waiting;
+    {
+      absl::MutexLock lock(&mutex_);
+      is_lost_ = true;
+      waiting.swap(waiting_);
+    }
+    const absl::Status lost(status.code(), "the stream to ca-store-service ended: " +
+                                               std::string(base::ToStd(status.message())));
+    for (auto& [op, done] : waiting) done(lost);
+    if (!absl::IsCancelled(status) && events_.on_lost != nullptr) events_.on_lost(lost);
   }
 
   void HandleWelcome(const pb::Welcome& welcome) {
@@ -251,19 +183,11 @@ class StreamClient final : public CaStoreClient,
 
   const std::unique_ptr<pb::CaStoreService::Stub> stub_;
   const CaStoreEvents events_;
-  grpc::ClientContext context_;
-  pb::AttachResponse response_;
-  pb::AttachRequest request_;  // The transport's while is_writing_.
-  absl::Notification done_;
 
   absl::Mutex mutex_;
-  std::deque<pb::FrontendItem> outbox_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Done> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_op_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
-  bool is_held_ ABSL_GUARDED_BY(mutex_) = true;
-  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_lost_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
@@ -271,7 +195,7 @@ class StreamClient final : public CaStoreClient,
 std::unique_ptr<CaStoreClient> CaStoreClient::Attach(const std::string& socket_path,
                                                      CaStoreEvents events) {
   auto client = std::make_unique<StreamClient>(socket_path, std::move(events));
-  client->Start();
+  client->Attach();
   return client;
 }
 

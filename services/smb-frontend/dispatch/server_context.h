@@ -98,6 +98,8 @@ struct ServerContext {
   // What a pipe of IPC$ may tell the user of `session`; set by app/.
   std::function<std::shared_ptr<const pipes::PipeEnvironment>(std::shared_ptr<session::Session>)>
       make_pipe_environment;
+  // Told of each connection's end, on its loop; set by app/ where connections are put on record.
+  std::function<void(uint64_t connection_id)> on_connection_closed;
   net::ServerLoops* loops = nullptr;
   std::atomic<bool> is_draining{false};
   // Coroutines that belong to no connection (the end of sessions): a stop waits for them.

@@ -291,6 +291,7 @@ void SmbConnection::OnClosed(net::Connection& connection, net::CloseReason reaso
   }
   bindings_.clear();
   server_.connections.Remove(id_);
+  if (server_.on_connection_closed) server_.on_connection_closed(id_);
   commands::EndSessionsOf(server_, *this, sessions);
 }
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include <absl/strings/str_format.h>
@@ -51,6 +52,20 @@ std::string SocketAddress::HostString() const {
     inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
   }
   return text.data();
+}
+
+Bytes SocketAddress::HostBytes() const {
+  if (storage.ss_family == AF_INET) {
+    const in_addr host = As<sockaddr_in>(storage).sin_addr;
+    const auto bytes = std::bit_cast<std::array<uint8_t, sizeof(host)>>(host);
+    return {bytes.begin(), bytes.end()};
+  }
+  if (storage.ss_family == AF_INET6) {
+    const in6_addr host = As<sockaddr_in6>(storage).sin6_addr;
+    const auto bytes = std::bit_cast<std::array<uint8_t, sizeof(host)>>(host);
+    return {bytes.begin(), bytes.end()};
+  }
+  return {};
 }
 
 uint16_t SocketAddress::port() const {

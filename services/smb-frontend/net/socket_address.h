@@ -6,6 +6,8 @@
 
 #include <sys/socket.h>
 
+#include "common/base/bytes.h"
+
 namespace continuo::net {
 
 struct SocketAddress {
@@ -20,6 +22,8 @@ struct SocketAddress {
   std::string ToString() const;
   // Without port.
   std::string HostString() const;
+  // 4 or 16 bytes in network order; empty for an empty one.
+  Bytes HostBytes() const;
   uint16_t port() const;
   bool is_ipv6() const { return storage.ss_family == AF_INET6; }
 };
