@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kRecordHeaderBytes) return 0;
   const std::span<uint8_t> all(stored);
   continuo::bytes::StoreU32(all, 8, static_cast<uint32_t>(size - kRecordHeaderBytes));
-  const uint32_t crc = bytes::Crc32c(all.subspan(kRecordHeaderBytes), bytes::Crc32c(all.first(12)));
+  const uint32_t crc = continuo::bytes::Crc32c(all.subspan(kRecordHeaderBytes), continuo::bytes::Crc32c(all.first(12)));
   continuo::bytes::StoreU32(all, 12, crc);
   const auto handle = DecodeStoredHandle(stored);
   if (handle.ok()) {

@@ -48,6 +48,7 @@ if(CONTINUO_SANITIZE)
   endif()
   if(CONTINUO_SANITIZE MATCHES "thread")
     include_directories(BEFORE ${CMAKE_SOURCE_DIR}/tools/tsan/include)  # Locks that TSan knows.
+    add_compile_options(-fvisibility=hidden)  # As these locks are, so that classes may hold them.
   endif()
 endif()
 

@@ -1,6 +1,6 @@
 #include "services/watchdog-supervisor/keepalive/keepalive_client.h"
 
-#include <grpcpp/alarm.h>
+#include <utility>
 
 #include "common/rpc/channel.h"
 #include "common/rpc/server.h"
@@ -10,6 +10,8 @@ namespace continuo::supervisor {
 namespace health_v1 = ::grpc::health::v1;
 
 namespace {
+
+constexpr absl::Duration kLastWakeWait = absl::Milliseconds(10);
 
 GroupWatch::Answer AnswerOf(const grpc::Status& status,
                             const health_v1::HealthCheckResponse& response) {
@@ -48,25 +50,39 @@ KeepaliveClient::WaitResult KeepaliveClient::Wait(absl::Time deadline, Event* ev
   bool is_ok = false;
   switch (queue_.AsyncNext(&tag, &is_ok, absl::ToChronoTime(deadline))) {
     case grpc::CompletionQueue::SHUTDOWN:
-      return WaitResult::kShutdown;
     case grpc::CompletionQueue::TIMEOUT:
       return WaitResult::kTimeout;
     case grpc::CompletionQueue::GOT_EVENT:
       break;
   }
-  if (tag == nullptr) return WaitResult::kTimeout;
+  if (tag == nullptr) {
+    TakeWake();
+    return WaitResult::kTimeout;
+  }
   const std::unique_ptr<Call> call(static_cast<Call*>(tag));
   *event = {call->id, AnswerOf(call->status, call->response)};
   return WaitResult::kEvent;
 }
 
 void KeepaliveClient::Wake() {
-  // A detached alarm cleans up after itself once its event was delivered.
-  auto* const alarm = new grpc::Alarm;
-  alarm->Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), nullptr);
-  delete alarm;
+  absl::MutexLock lock(&wake_mutex_);
+  if (std::exchange(is_wake_pending_, true)) return;
+  alarm_.Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), nullptr);
 }
 
-void KeepaliveClient::Shutdown() { queue_.Shutdown(); }
+void KeepaliveClient::TakeWake() {
+  absl::MutexLock lock(&wake_mutex_);
+  is_wake_pending_ = false;
+}
+
+bool KeepaliveClient::IsWakePending() {
+  absl::MutexLock lock(&wake_mutex_);
+  return is_wake_pending_;
+}
+
+KeepaliveClient::~KeepaliveClient() {
+  Event event;
+  while (IsWakePending()) Wait(absl::Now() + kLastWakeWait, &event);
+}
 
 }  // namespace continuo::supervisor

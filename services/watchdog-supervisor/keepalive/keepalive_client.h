@@ -3,7 +3,7 @@
 // All of it runs on the completion queue of one thread (the caller of Wait), which also drives the
 // connections, so that nothing but that thread must be scheduled for an answer to arrive.
 //
-// Threading: Ask from any thread; Wait from one thread; Shutdown once nothing is asked any more.
+// Threading: Ask from any thread; Wait from one thread, which has ended before the client goes.
 #pragma once
 
 #include <array>
@@ -11,7 +11,10 @@
 #include <optional>
 #include <string>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -22,6 +25,7 @@ namespace continuo::supervisor {
 class KeepaliveClient {
  public:
   explicit KeepaliveClient(std::string run_dir) : run_dir_(std::move(run_dir)) {}
+  ~KeepaliveClient();
 
   // Requires: the former question to this daemon has been answered.
   void Ask(DaemonId id, absl::Duration timeout);
@@ -30,12 +34,11 @@ class KeepaliveClient {
     DaemonId id;
     GroupWatch::Answer answer;
   };
-  enum class WaitResult { kEvent, kTimeout, kShutdown };
+  enum class WaitResult { kEvent, kTimeout };
   // Waits for the next answer or wake-up until `deadline`; a wake-up counts as a timeout.
   WaitResult Wait(absl::Time deadline, Event* event);
 
-  void Wake();      // Makes Wait return; from any thread.
-  void Shutdown();  // Wait returns kShutdown once all answers came.
+  void Wake();  // Makes Wait return; from any thread.
 
  private:
   struct Call {
@@ -47,10 +50,17 @@ class KeepaliveClient {
   };
 
   grpc::health::v1::Health::Stub& StubOf(DaemonId id);
+  void TakeWake();
+  bool IsWakePending();
 
   const std::string run_dir_;
   std::array<std::unique_ptr<grpc::health::v1::Health::Stub>, kDaemonCount> stubs_;
   grpc::CompletionQueue queue_;
+  // One for all wake-ups, and none is given up while it is set: an alarm of gRPC 1.51 that is cancelled
+  // while it fires may deliver its event twice, the second time from freed memory.
+  absl::Mutex wake_mutex_;
+  grpc::Alarm alarm_ ABSL_GUARDED_BY(wake_mutex_);
+  bool is_wake_pending_ ABSL_GUARDED_BY(wake_mutex_) = false;
 };
 
 }  // namespace continuo::supervisor
