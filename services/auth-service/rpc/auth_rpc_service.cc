@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <grpcpp/alarm.h>
 
 #include "common/logging/log.h"
@@ -24,6 +26,24 @@ grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context, grpc::
   auto* reactor = context->DefaultReactor();
   reactor->Finish(std::move(status));
   return reactor;
+}
+
+// An alarm keeps its callback until it goes itself: the callback has to let it go, and not while Set
+// is still at it.
+struct Delay {
+  absl::Mutex mutex;
+  std::unique_ptr<grpc::Alarm> alarm ABSL_GUARDED_BY(mutex);
+};
+
+void FinishAt(absl::Time when, grpc::ServerUnaryReactor* reactor) {
+  auto delay = std::make_shared<Delay>();
+  absl::MutexLock lock(&delay->mutex);
+  delay->alarm = std::make_unique<grpc::Alarm>();
+  delay->alarm->Set(absl::ToChronoTime(when), [delay, reactor](bool) {
+    reactor->Finish(grpc::Status::OK);
+    absl::MutexLock end(&delay->mutex);
+    delay->alarm = nullptr;
+  });
 }
 
 grpc::Status TooMany() {
@@ -166,9 +186,7 @@ void AuthRpcService::RunLeg(const v1::LogonRequest& request, v1::LogonResponse* 
     reactor->Finish(grpc::Status::OK);
     return;
   }
-  auto alarm = std::make_shared<grpc::Alarm>();
-  alarm->Set(absl::ToChronoTime(computed + result.delay),
-             [alarm, reactor](bool) { reactor->Finish(grpc::Status::OK); });
+  FinishAt(computed + result.delay, reactor);
 }
 
 grpc::ServerUnaryReactor* AuthRpcService::Logon(grpc::CallbackServerContext* context,
