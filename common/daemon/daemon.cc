@@ -34,6 +34,7 @@ using SharedConfig = std::shared_ptr<const config::Config>;
 
 // A stop that overruns its deadline by this much is ended without ceremony.
 constexpr absl::Duration kStopGrace = absl::Seconds(1);
+constexpr absl::Duration kLastLogWait = absl::Milliseconds(200);
 
 // The first reason wins; the main thread is woken by SIGTERM to itself.
 class ExitRequest {
@@ -254,6 +255,13 @@ void Process::Reload() {
 int Process::Stop() {
   NotifyStopping();
   const absl::Status reason = exit_request_.Close();
+  if (!reason.ok()) {
+    // The whole group ends: nobody is taken leave of, so that clients wait for the node that takes over.
+    ExitWith(kExitFailure, options_.name, reason);
+    logging::Flush(kLastLogWait);
+    std::fflush(nullptr);
+    _exit(kExitFailure);
+  }
   const absl::Duration limit = config_->global.drain_timeout;
   const absl::Time deadline = absl::Now() + limit;
   logging::Info("daemon.stopping", {{"limit", limit}});
@@ -263,14 +271,13 @@ int Process::Stop() {
     logging::Error("daemon.stop_cut_short",
                    {{"daemon", options_.name},
                     {"reason", signal_number == 0 ? "drain_timeout passed" : "second signal"}});
-    logging::Flush(absl::Milliseconds(200));
+    logging::Flush(kLastLogWait);
     _exit(kExitFailure);
   });
   guard.detach();
   registry_.StopCollecting();  // The exposer itself takes a second to end; the process ends first.
   const absl::Status stopped = app_->Stop(deadline);
-  const absl::Status& status = reason.ok() ? stopped : reason;
-  const int code = ExitWith(status.ok() ? kExitOk : kExitFailure, options_.name, status);
+  const int code = ExitWith(stopped.ok() ? kExitOk : kExitFailure, options_.name, stopped);
   // The guard still uses this object, and an app whose stop failed may too.
   std::fflush(nullptr);
   _exit(code);

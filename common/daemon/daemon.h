@@ -56,8 +56,8 @@ struct StartContext {
   std::string run_dir;                  // Sockets, lock files: node-local.
   metrics::Registry* registry = nullptr;  // Outlives the App.
   bool is_supervised = false;           // A watchdog-supervisor started this process.
-  // Ends the process as if SIGTERM had come (exit code 0) or as a failure with a reason. May be
-  // called from any thread at any time.
+  // Ends the process as if SIGTERM had come (exit code 0), or at once as a failure with a reason. May
+  // be called from any thread at any time.
   std::function<void(absl::Status)> request_exit;
   std::vector<std::string> extra_arguments;   // Those of MainOptions::extra_flags that were given.
   // The common arguments in a form that another daemon of the group takes: configuration, run

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Runs in the guest: copies to and from a share through the kernel's client and says what it sees.
 
-    copy_client.py SERVER SHARE CREDENTIALS MIB
+    copy_client.py SERVER SHARE CREDENTIALS DIRECTORY MIB
+
+DIRECTORY of the share exists and is this round's own.
 
 Two mounts, both `persistenthandles,hard`: one without a cache, so that each write and read is the
 server's word; one with it, for a held byte-range lock and a held write lease. Prints at once:
@@ -132,10 +134,10 @@ class Held:
 
 
 def main():
-    server, share, credentials, mib = sys.argv[1:]
+    server, share, credentials, directory, mib = sys.argv[1:]
     try:
-        mount(PLAIN, server, share, credentials, "cache=none")
-        mount(CACHED, server, share, credentials, "cache=strict")
+        mount(PLAIN, server, f"{share}/{directory}", credentials, "cache=none")
+        mount(CACHED, server, f"{share}/{directory}", credentials, "cache=strict")
         held = Held()
         say("ready")
         write_copy(f"{PLAIN}/copy.bin", int(mib))

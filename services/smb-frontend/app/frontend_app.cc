@@ -150,6 +150,7 @@ absl::Status FrontendApp::StartLoops(const config::Config& config) {
   options.loop_count = config.global.event_loops;
   options.workers.thread_count = config.global.vfs_metadata_threads;
   options.limits = LimitsOf(config);
+  if (config.global.tcp_tickle) options.connection.mark = net::kServedMark;
   const auto make_handler = [this](const std::shared_ptr<net::Connection>& connection)
       -> std::shared_ptr<net::ConnectionHandler> {
     auto handler = std::make_shared<dispatch::SmbConnection>(server_, connection);

@@ -20,6 +20,9 @@ namespace {
 // A file that was deleted while the open waited is looked for again, so often at most.
 constexpr int kMaxVanished = 4;
 
+// How long a client that is back may take to reclaim a handle, when it opens the same file anew.
+constexpr absl::Duration kOwnReclaimMax = absl::Seconds(3);
+
 NtStatus CheckLimits(RequestScope& scope, const config::Global& config) {
   if (config.open_files_max != 0 && scope.server.opens.size() >= config.open_files_max) {
     return NtStatus::kInsufficientResources;
@@ -70,14 +73,29 @@ void LimitHold(dispatch::ServerContext& server, net::EventLoop& loop, fsa::OpId 
                 });
 }
 
+// A client that is back reclaims at once what it still knows of.
+void LimitOwnReclaim(RequestScope& scope, const fsa::FileKey& file, std::shared_ptr<bool> is_over) {
+  AbandonedBy by{.file = file,
+                 .client_guid = scope.connection.negotiated().client_guid,
+                 .user = scope.identity->token.user};
+  scope.loop().RunAfter(kOwnReclaimMax, [&server = scope.server, &loop = scope.loop(),
+                                         by = std::move(by), is_over = std::move(is_over)] {
+    if (!*is_over) ExpireAbandoned(server, loop, by);
+  });
+}
+
 net::Task<NtResult<fsa::OpenGrant>> OpenInFsa(RequestScope& scope, fsa::OpenRequest request) {
   const auto is_over = std::make_shared<bool>(false);
   const auto start = [&](net::CompletionOf<NtResult<fsa::OpenGrant>> done) {
     frontend::FsaHost* fsa = scope.server.fsa;
     const bool has_hold = request.waits_for_reclaim;
+    const fsa::FileKey file = request.file;
     const frontend::FsaHost::Started started = fsa->Open(std::move(request), std::move(done));
     if (!started.is_pending) return;
-    if (has_hold) LimitHold(scope.server, scope.loop(), started.op, is_over);
+    if (has_hold) {
+      LimitHold(scope.server, scope.loop(), started.op, is_over);
+      LimitOwnReclaim(scope, file, is_over);
+    }
     const NtStatus async = scope.GoAsync([fsa, op = started.op] { fsa->Cancel(op); });
     if (!async.ok()) fsa->Cancel(started.op);
   };

@@ -120,19 +120,54 @@ net::Task<void> EndDisconnected(dispatch::ServerContext& server, net::EventLoop&
 
 }  // namespace
 
+namespace {
+
+// Ends `open` if nobody has claimed it.
+void Expire(dispatch::ServerContext& server, net::EventLoop& loop,
+            std::shared_ptr<open::OpenFile> open) {
+  {
+    absl::MutexLock lock(&open->mutex());
+    if (!std::exchange(open->state().is_disconnected, false)) return;
+  }
+  if (server.handles != nullptr) server.handles->ReportExpired(open->file_id().persistent_id);
+  server.background_tasks.fetch_add(1);
+  net::Spawn(EndUnclaimed(server, loop, std::move(open)));
+}
+
+bool IsOwnedBy(open::OpenFile& open, const security::Sid& user) {
+  const std::shared_ptr<const session::Identity> owner = open.session()->identity();
+  return owner != nullptr && owner->token.user == user;
+}
+
+}  // namespace
+
 void ScheduleExpiry(dispatch::ServerContext& server, net::EventLoop& loop,
                     const std::shared_ptr<open::OpenFile>& open, absl::Duration timeout) {
   loop.RunAfter(timeout, [&server, &loop, weak = std::weak_ptr<open::OpenFile>(open)] {
-    std::shared_ptr<open::OpenFile> unclaimed = weak.lock();
-    if (unclaimed == nullptr) return;
-    {
-      absl::MutexLock lock(&unclaimed->mutex());
-      if (!std::exchange(unclaimed->state().is_disconnected, false)) return;
+    if (std::shared_ptr<open::OpenFile> unclaimed = weak.lock()) {
+      Expire(server, loop, std::move(unclaimed));
     }
-    if (server.handles != nullptr) server.handles->ReportExpired(unclaimed->file_id().persistent_id);
-    server.background_tasks.fetch_add(1);
-    net::Spawn(EndUnclaimed(server, loop, std::move(unclaimed)));
   });
+}
+
+void ExpireAbandoned(dispatch::ServerContext& server, net::EventLoop& loop,
+                     const AbandonedBy& by) {
+  std::vector<std::shared_ptr<open::OpenFile>> abandoned;
+  server.opens.ForEach([&](const std::shared_ptr<open::OpenFile>& open) {
+    if (open->is_pipe() || open->facts().file_key != by.file ||
+        open->facts().client_guid != by.client_guid) {
+      return;
+    }
+    {
+      absl::MutexLock lock(&open->mutex());
+      if (!open->state().is_disconnected || !open->state().is_persistent) return;
+    }
+    if (IsOwnedBy(*open, by.user)) abandoned.push_back(open);
+  });
+  for (auto& open : abandoned) {
+    logging::Info("handle.abandoned", {{"id", logging::Hex(open->file_id().persistent_id)}});
+    Expire(server, loop, std::move(open));
+  }
 }
 
 // Nobody came back in time ([MS-SMB2] 3.3.2.2): the open ends.

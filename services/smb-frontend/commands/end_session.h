@@ -45,6 +45,18 @@ net::Task<void> DropPurged(dispatch::ServerContext& server, net::EventLoop& loop
 void ScheduleExpiry(dispatch::ServerContext& server, net::EventLoop& loop,
                     const std::shared_ptr<open::OpenFile>& open, absl::Duration timeout);
 
+// The user of a client that has come back and opens a file anew.
+struct AbandonedBy {
+  fsa::FileKey file;
+  smbwire::Guid client_guid{};
+  security::Sid user;
+};
+
+// Ends the disconnected persistent opens of that file that this client's user has not reclaimed. Linux
+// clients drop a handle without a CLOSE whose closing fell into the time without a server, and would
+// be kept from the file by it until its time-out. A deviation from [MS-SMB2] 3.3.5.9.
+void ExpireAbandoned(dispatch::ServerContext& server, net::EventLoop& loop, const AbandonedBy& by);
+
 // A disconnected durable open whose `is_disconnected` the caller has cleared: ends it. Ends with
 // background_tasks one less: the caller counted it.
 net::Task<void> EndUnclaimed(dispatch::ServerContext& server, net::EventLoop& loop,

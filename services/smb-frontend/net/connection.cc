@@ -86,6 +86,14 @@ void Connection::ApplySocketOptions() {
     SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
               static_cast<int>(absl::ToInt64Milliseconds(options_.user_timeout)));
   }
+  if (options_.mark != 0) {
+    SetOption(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options_.mark));
+  }
+}
+
+// Before anything that sends a FIN or RST.
+void Connection::TakeMarkOff() {
+  if (options_.mark != 0) SetOption(socket_->fd(), SOL_SOCKET, SO_MARK, 0);
 }
 
 void Connection::Start(std::shared_ptr<ConnectionHandler> handler, ConnectionObserver* observer) {
@@ -377,6 +385,7 @@ void Connection::Drain() {
 // Closing at once could reset the connection and take the last response away from the peer.
 void Connection::FinishDraining() {
   if (std::exchange(is_send_shut_down_, true)) return;
+  TakeMarkOff();
   socket_->ShutdownSend();
   if (has_peer_ended_) BeginClosing(close_reason_, StreamSocket::CloseMode::kNormal);
 }
@@ -389,6 +398,7 @@ void Connection::BeginClosing(CloseReason reason, StreamSocket::CloseMode mode) 
   CancelTimer(handshake_timer_);
   CancelTimer(drain_timer_);
   CancelTimer(saturation_timer_);
+  TakeMarkOff();
   socket_->Close(mode);
 }
 

@@ -66,6 +66,12 @@ class ConnectionHandler {
   virtual void OnDrain(Connection& connection);
 };
 
+// The firewall mark of the sockets of served connections. It is taken off before the server itself ends
+// one, so that a FIN or RST with it comes from the kernel, for a process that died: the resource agent
+// has these dropped, and the client learns of the death from the node that takes over, when that can
+// serve it.
+inline constexpr uint32_t kServedMark = 0xC0445;
+
 struct ConnectionOptions {
   // From accept to MarkAuthenticated(). Zero: none.
   absl::Duration handshake_timeout = absl::Seconds(30);
@@ -79,6 +85,8 @@ struct ConnectionOptions {
   // SO_KEEPALIVE: idle time before the first probe, and between probes; 5 probes.
   absl::Duration keepalive_idle = absl::Seconds(60);
   absl::Duration keepalive_interval = absl::Seconds(10);
+  // 0: none. Without CAP_NET_ADMIN there is none either.
+  uint32_t mark = 0;
 };
 
 enum class CloseMode : uint8_t {
@@ -170,6 +178,7 @@ class Connection final : public StreamHandler,
   void OnEndOfTurn() override;
 
   void ApplySocketOptions();
+  void TakeMarkOff();
   bool MayDeliver();
   void ContinueReceiving();
   void Feed(std::span<const uint8_t> data);
