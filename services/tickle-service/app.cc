@@ -102,6 +102,7 @@ absl::Status TickleApp::StartRpc(const daemon::StartContext& context) {
       {"/continuo.tickle.v1.TickleService/*", {rpc::Role::kDaemon}},
       {"/continuo.tickle.v1.TickleAdminService/*", {rpc::Role::kAdmin, rpc::Role::kDaemon}},
       {"/continuo.tickle.v1.TickleAdminService/SendTickles", {rpc::Role::kAdmin}},
+      {"/continuo.tickle.v1.TickleAdminService/HandOverConnections", {rpc::Role::kAdmin}},
       {"/continuo.tickle.v1.TickleAdminService/ResetConnections", {rpc::Role::kAdmin}}};
   options.fill_status = [this](admin::v1::GetStatusResponse* status) {
     FillStatus(admin_service_->view(), recovery_.get(), status);

@@ -50,7 +50,8 @@ void Recovery::Apply(const std::vector<FrontendChange>& changes, RecoveryStore::
         connected.push_back(change.connection);
         break;
       case FrontendChange::Kind::kClosed:
-        if (const auto gone = table_.Remove(change.id)) {
+        if (const auto gone = table_.Remove(change.id);
+            gone && !handed_over_.contains(gone->local)) {
           records.push_back({RecordKind::kClosed, *gone});
         }
         break;
@@ -70,6 +71,10 @@ void Recovery::Apply(const std::vector<FrontendChange>& changes, RecoveryStore::
 
 void Recovery::AddressArrived(const IpAddress& address, uint32_t interface_index,
                               const std::string& interface) {
+  {
+    absl::MutexLock lock(&mutex_);
+    handed_over_.erase(address);
+  }
   (void)mailbox_->Put([&](Inbox& inbox) {
     inbox.arrivals.push_back({address, interface_index, interface});
   });
@@ -87,6 +92,14 @@ void Recovery::ResetConnections(const IpAddress& address, ResetDone done) {
   if (!mailbox_->Put([&](Inbox& inbox) { inbox.resets.push_back({address, done}); })) {
     done(Stopping());
   }
+}
+
+uint32_t Recovery::HandOver(const IpAddress& address) {
+  absl::MutexLock lock(&mutex_);
+  handed_over_.insert(address);
+  const uint32_t count = table_.CountOf(address);
+  logging::Info("address.handed_over", {{"address", address.ToString()}, {"clients", count}});
+  return count;
 }
 
 void Recovery::ReadAll(LogsDone done) {

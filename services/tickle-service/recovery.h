@@ -77,6 +77,9 @@ class Recovery {
   // Answers when the first tickle has been sent to each. Errors: as the RPC SendTickles.
   void SendTickles(const IpAddress& address, SendDone done);
   void ResetConnections(const IpAddress& address, ResetDone done);
+  // Keeps the records of the address's connections, whatever becomes of these, until it arrives again.
+  // Returns how many are open.
+  uint32_t HandOver(const IpAddress& address);
   // All logs as they are on the storage, this node's with what it has in memory. Errors: what the
   // storage says; DeadlineExceeded.
   void ReadAll(LogsDone done);
@@ -153,6 +156,7 @@ class Recovery {
   mutable absl::Mutex mutex_;
   ConnectionTable table_ ABSL_GUARDED_BY(mutex_);
   RecoveryCounts counts_ ABSL_GUARDED_BY(mutex_);
+  std::set<IpAddress> handed_over_ ABSL_GUARDED_BY(mutex_);
   // Only the thread uses these.
   Campaign campaign_;
   std::vector<Job> waiting_;  // For the next read.

@@ -9,6 +9,7 @@
 #include "tools/continuoctl/listings.h"
 #include "tools/continuoctl/locks.h"
 #include "tools/continuoctl/status.h"
+#include "tools/continuoctl/tickle.h"
 #include "tools/continuoctl/users.h"
 
 namespace continuo::ctl {
@@ -33,6 +34,7 @@ struct Arguments {
   std::string path;
   bool is_markdown = false;
   bool is_name_only = false;
+  bool is_all_nodes = false;
   int exit_code = kExitOk;
 };
 
@@ -118,6 +120,25 @@ void AddHandles(CLI::App& app, Arguments& args) {
   });
 }
 
+void AddTickle(CLI::App& app, Arguments& args) {
+  CLI::App* tickle = app.add_subcommand("tickle", "Client connections on record for a failover");
+  tickle->add_flag("--all-nodes", args.is_all_nodes, "As they are in the recovery database");
+  const auto with_address = [&](const char* verb, const char* text, auto run) {
+    CLI::App* command = tickle->add_subcommand(verb, text);
+    command->add_option("ADDRESS", args.name)->required();
+    command->callback([&args, run] { args.exit_code = run(args.context, args.name); });
+  };
+  with_address("send", "Tell the clients of an address that has come to reconnect", SendTickles);
+  with_address("hand-over", "An address is about to leave: keep its connections on record",
+               HandOverConnections);
+  with_address("reset", "Reset the connections to an address", ResetConnections);
+  tickle->callback([&args, tickle] {
+    if (!tickle->get_subcommands().empty()) return;
+    args.exit_code = ListRecordedConnections(
+        args.context, args.is_all_nodes ? RecordsOf::kAllNodes : RecordsOf::kThisNode);
+  });
+}
+
 void AddUsers(CLI::App& app, Arguments& args) {
   CLI::App* user = app.add_subcommand(
       "user", "The user database; passwords are asked for, or are the first line of stdin");
@@ -194,6 +215,7 @@ int Main(int argc, char** argv) {
   AddListings(app, args);
   AddState(app, args);
   AddHandles(app, args);
+  AddTickle(app, args);
   AddUsers(app, args);
   AddConfig(app, args);
   try {

@@ -41,6 +41,15 @@ std::vector<Connection> ConnectionTable::EndSnapshot() {
   return gone;
 }
 
+uint32_t ConnectionTable::CountOf(const IpAddress& local) const {
+  uint32_t count = 0;
+  for (auto at = entries_.lower_bound(Connection{.local = local});
+       at != entries_.end() && at->first.local == local; ++at) {
+    ++count;
+  }
+  return count;
+}
+
 std::vector<ConnectionTable::Row> ConnectionTable::Page(const std::optional<Connection>& after,
                                                         size_t count_max) const {
   std::vector<Row> rows;

@@ -31,6 +31,7 @@ class ConnectionTable {
 
   bool Contains(const Connection& connection) const { return entries_.contains(connection); }
   size_t size() const { return entries_.size(); }
+  uint32_t CountOf(const IpAddress& local) const;
 
   struct Row {
     Connection connection;

@@ -108,6 +108,16 @@ grpc::ServerUnaryReactor* TickleAdminServiceImpl::SendTickles(
   return reactor;
 }
 
+grpc::ServerUnaryReactor* TickleAdminServiceImpl::HandOverConnections(
+    grpc::CallbackServerContext* context, const v1::HandOverConnectionsRequest* request,
+    v1::HandOverConnectionsResponse* response) {
+  const std::optional<IpAddress> address = ParseIpAddress(request->address());
+  if (!address) return Finish(context, NoAddress(request->address()));
+  if (recovery_ == nullptr) return Finish(context, IsOff());
+  response->set_connection_count(recovery_->HandOver(*address));
+  return Finish(context);
+}
+
 grpc::ServerUnaryReactor* TickleAdminServiceImpl::ResetConnections(
     grpc::CallbackServerContext* context, const v1::ResetConnectionsRequest* request,
     v1::ResetConnectionsResponse* response) {

@@ -42,6 +42,9 @@ class TickleAdminServiceImpl final : public v1::TickleAdminService::CallbackServ
   grpc::ServerUnaryReactor* SendTickles(grpc::CallbackServerContext* context,
                                         const v1::SendTicklesRequest* request,
                                         v1::SendTicklesResponse* response) override;
+  grpc::ServerUnaryReactor* HandOverConnections(grpc::CallbackServerContext* context,
+                                                const v1::HandOverConnectionsRequest* request,
+                                                v1::HandOverConnectionsResponse* response) override;
   grpc::ServerUnaryReactor* ResetConnections(grpc::CallbackServerContext* context,
                                              const v1::ResetConnectionsRequest* request,
                                              v1::ResetConnectionsResponse* response) override;
