@@ -31,6 +31,7 @@ USER = "tester"
 PASSWORD = "Pass-word-1"
 VOLUME = "/srv/volume"        # Where the active node has the shared storage mounted.
 READY_TIMEOUT_S = 60
+REBOOT_TIMEOUT_S = 10
 TOKEN_MS = 1000
 
 TSMB_CONF = """[global]
@@ -56,7 +57,7 @@ permissions = authenticatedusers:full
 """
 
 CIB = """property stonith-enabled=true stonith-timeout=20s cluster-recheck-interval=60s \
-  priority-fencing-delay=2s
+  priority-fencing-delay=1s
 rsc_defaults migration-threshold=1 failure-timeout=30s resource-stickiness=100
 primitive fence stonith:fence_lab params fifo={fifo} pcmk_host_list="n1 n2" op monitor interval=60s
 primitive volume ocf:heartbeat:Filesystem \
@@ -89,6 +90,8 @@ class Cluster:
         self.config = os.path.join(self.directory, "tsmb.conf")
         self.config_text = config
         self.keep = keep
+        self.fence_log = os.path.join(self.directory, "lab", "fence.log")
+        self.fence_log_seen = 0
         self.environment = dict(os.environ, LAB=os.path.join(self.directory, "lab"),
                                 PFX=f"ct{os.getpid() % 100000}", PCMK="1", TOKEN=str(token_ms),
                                 SHARED=self.shared)
@@ -259,16 +262,29 @@ class Cluster:
         self.lab("freeze", node)
         return at
 
+    def is_on(self, node):
+        try:
+            self.on(node, "true")
+        except ClusterError:
+            return False
+        return True
+
+    def was_fenced(self, node):
+        """Since the last recover()."""
+        with open(self.fence_log, encoding="utf-8") as file:
+            file.seek(self.fence_log_seen)
+            return any(line.split()[1:] in (["reboot", node], ["off", node]) for line in file)
+
     def recover(self):
         """Both nodes as before a round: powered on, whole, without failures or constraints."""
         for node in ("n1", "n2"):
             self.lab("heal", node)
-            try:
-                self.on(node, "true")
-            except ClusterError:
+            # A node that was fenced comes back by itself; one that lost its power does not.
+            if not processes.wait_until(lambda n=node: self.is_on(n), REBOOT_TIMEOUT_S, 0.2):
                 self.lab("rejoin", node)
         self.wait_two_nodes()
         node = self.wait_active()
+        self.fence_log_seen = os.path.getsize(self.fence_log)
         self.on(node, "crm", "resource", "clear", GROUP)
         self.on(node, "crm_resource", "--cleanup")
         return self.wait_active()
