@@ -57,7 +57,7 @@ permissions = authenticatedusers:full
 """
 
 CIB = """property stonith-enabled=true stonith-timeout=20s cluster-recheck-interval=60s \
-  priority-fencing-delay=1s
+  priority-fencing-delay=2s
 rsc_defaults migration-threshold=1 failure-timeout=30s resource-stickiness=100
 primitive fence stonith:fence_lab params fifo={fifo} pcmk_host_list="n1 n2" op monitor interval=60s
 primitive volume ocf:heartbeat:Filesystem \
@@ -269,11 +269,11 @@ class Cluster:
             return False
         return True
 
-    def was_fenced(self, node):
-        """Since the last recover()."""
+    def fenced(self):
+        """The nodes that were fenced since the last recover()."""
         with open(self.fence_log, encoding="utf-8") as file:
             file.seek(self.fence_log_seen)
-            return any(line.split()[1:] in (["reboot", node], ["off", node]) for line in file)
+            return sorted({line.split()[2] for line in file if line.split()[1:2] in (["reboot"], ["off"])})
 
     def recover(self):
         """Both nodes as before a round: powered on, whole, without failures or constraints."""
