@@ -5,10 +5,12 @@
         cluster.kill_daemon("smb-frontend")
         cluster.wait_serving(...)
 
-The nodes are namespaces (lab/lab.sh); their shared storage is one directory, their floating address
-10.77.0.50. Everything is in one temporary directory and gone afterwards.
+The nodes are namespaces (lab/lab.sh); their shared storage is one directory, or a disk that forgets
+what was not flushed when a node loses power; their floating address is 10.77.0.50. Everything is in one
+temporary directory and gone afterwards.
 """
 
+import enum
 import os
 import shutil
 import signal
@@ -21,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import processes  # noqa: E402
 from continuo_server import build_directory  # noqa: E402
+from forgetful_storage import ForgetfulStorage  # noqa: E402
 
 LAB = os.path.join(HERE, "lab", "lab.sh")
 ADDRESS = "10.77.0.50"
@@ -61,7 +64,7 @@ CIB = """property stonith-enabled=true stonith-timeout=20s cluster-recheck-inter
 rsc_defaults migration-threshold=1 failure-timeout=30s resource-stickiness=100
 primitive fence stonith:fence_lab params fifo={fifo} pcmk_host_list="n1 n2" op monitor interval=60s
 primitive volume ocf:heartbeat:Filesystem \
-  params device=/srv/shared/volume directory={volume} fstype=none options=bind \
+  params device={device} directory={volume} fstype={fs_type} {options} \
   op start timeout=20s op stop timeout=20s op monitor interval=10s timeout=20s
 primitive server ocf:continuo:server \
   params config={config} supervisor={bin}/watchdog-supervisor continuoctl={bin}/continuoctl \
@@ -77,18 +80,24 @@ group continuo volume server ip address
 """
 
 
+class Storage(enum.Enum):
+    DIRECTORY = 1
+    FORGETFUL = 2  # lose_power() takes what was not flushed along.
+
+
 class ClusterError(RuntimeError):
     """The cluster itself did not do what the test needs of it."""
 
 
 class Cluster:
-    def __init__(self, config=TSMB_CONF, token_ms=TOKEN_MS, keep=False):
+    def __init__(self, config=TSMB_CONF, token_ms=TOKEN_MS, storage=Storage.DIRECTORY, keep=False):
         self.directory = tempfile.mkdtemp(prefix="ct-cluster-", dir="/var/tmp")
         os.chmod(self.directory, 0o755)
         self.shared = os.path.join(self.directory, "shared")
         self.bin = os.path.join(build_directory(), "bin")
         self.config = os.path.join(self.directory, "tsmb.conf")
         self.config_text = config
+        self.disk = ForgetfulStorage(self.directory) if storage is Storage.FORGETFUL else None
         self.keep = keep
         self.fence_log = os.path.join(self.directory, "lab", "fence.log")
         self.fence_log_seen = 0
@@ -109,9 +118,9 @@ class Cluster:
         self.stop()
 
     def start(self):
-        for name in ("data", "runstate", "_ca", "_recovery"):
-            os.makedirs(os.path.join(self.shared, "volume", name))
-        os.chmod(os.path.join(self.shared, "volume", "data"), 0o777)
+        os.makedirs(os.path.join(self.shared, "volume"))
+        if self.disk is not None:
+            self.disk.__enter__()
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(self.config_text.format(volume=VOLUME))
         self.lab("up", "2", timeout_s=120)
@@ -121,18 +130,27 @@ class Cluster:
     def stop(self):
         try:
             self.lab("down", timeout_s=60)
+            if self.disk is not None and self.disk.device is not None:
+                self.disk.__exit__()
         finally:
             if not self.keep:
                 shutil.rmtree(self.directory, ignore_errors=True)
 
     def configure(self):
-        # The user database is on the volume, which no node has mounted yet.
-        self.on("n1", "sh", "-ec", f"mkdir -p {VOLUME}; mount --bind /srv/shared/volume {VOLUME};"
+        if self.disk is not None:
+            device, fs_type, options = self.disk.device, "ext4", ""
+        else:
+            device, fs_type, options = "/srv/shared/volume", "none", "options=bind"
+        # What has to be on the volume, which no node has mounted yet.
+        self.on("n1", "sh", "-ec", f"mkdir -p {VOLUME}; "
+                f"mount {'' if self.disk is not None else '--bind'} {device} {VOLUME}; cd {VOLUME};"
+                "mkdir data runstate _ca _recovery; chmod 777 data; cd /;"
                 f"echo {PASSWORD} | {self.bin}/continuoctl --config {self.config} user add {USER};"
                 f"umount {VOLUME}")
         self.on("n2", "mkdir", "-p", VOLUME)
         text = CIB.format(fifo=os.path.join(self.environment["LAB"], "fence"), volume=VOLUME,
-                          config=self.config, bin=self.bin, address=ADDRESS)
+                          config=self.config, bin=self.bin, address=ADDRESS, device=device,
+                          fs_type=fs_type, options=options)
         path = os.path.join(self.directory, "crm")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -158,6 +176,11 @@ class Cluster:
 
     def switch(self):
         return self.namespace("sw")
+
+    # --- the share's directory, on the node that has it ---
+
+    def in_data(self, command, name):
+        return self.on(self.wait_active(), "sh", "-ec", f'cd {VOLUME}/data; {command} "$0"', name)
 
     # --- what is ---
 
@@ -244,7 +267,14 @@ class Cluster:
 
     def lose_power(self, node):
         at = time.monotonic()
+        if self.disk is not None:
+            # Clients first: the disk's errors are no answer of a node without power.
+            self.lab("partition", node)
+            self.disk.cut()
         self.lab("kill-node", node)
+        if self.disk is not None:
+            self.disk.release()
+            self.disk.plug_in()
         return at
 
     def move(self, node):

@@ -10,7 +10,7 @@ server's word; one with it, for a held byte-range lock and a held write lease. P
 
     ready
     at write|read MIB                every 8 MiB, so that the test knows when to strike
-    stall write|read SECONDS         the longest time between two answers of that direction
+    stall write|read SECONDS         the longest that an operation of that direction took
     same | different                 what was read back
     held                             lock and unwritten data are held: somebody else may try now
     lock kept | lock lost            the file with the lock still takes what its holder writes
@@ -28,6 +28,7 @@ import time
 PLAIN, CACHED = "/mnt/plain", "/mnt/cached"
 BLOCK = 1 << 20
 REPORT_EVERY = 8
+MIB_PER_S = 32
 TRIED_TIMEOUT_S = 60
 CONTENT = b"written under the lease".ljust(4096)
 
@@ -45,17 +46,19 @@ def mount(point, server, share, credentials, options):
         raise OSError(f"mount: {' '.join(done.stdout.split())}")
 
 
-class Gap:
-    """The longest time between two answers."""
+class Pace:
+    """The longest that an operation took; and no more than MIB_PER_S, so that the fault meets the copy."""
 
     def __init__(self):
-        self.last = time.monotonic()
+        self.due = self.last = time.monotonic()
         self.longest_s = 0.0
 
     def tick(self):
         now = time.monotonic()
         self.longest_s = max(self.longest_s, now - self.last)
-        self.last = now
+        self.due = max(self.due + 1 / MIB_PER_S, now)
+        time.sleep(self.due - now)
+        self.last = time.monotonic()
 
 
 def block(index):
@@ -68,22 +71,22 @@ def report(direction, index):
 
 
 def write_copy(path, mib):
-    gap = Gap()
+    pace = Pace()
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     for index in range(mib):
         data, done = block(index), 0
         while done < BLOCK:
             done += os.write(file, data[done:])
-        gap.tick()
+        pace.tick()
         report("write", index)
     os.fsync(file)
     os.close(file)
-    gap.tick()
-    say(f"stall write {gap.longest_s:.3f}")
+    pace.tick()
+    say(f"stall write {pace.longest_s:.3f}")
 
 
 def read_copy(path, mib):
-    gap = Gap()
+    pace = Pace()
     file = os.open(path, os.O_RDONLY)
     is_same = os.fstat(file).st_size == mib * BLOCK
     for index in range(mib):
@@ -94,10 +97,10 @@ def read_copy(path, mib):
                 break
             data += more
         is_same = is_same and data == block(index)
-        gap.tick()
+        pace.tick()
         report("read", index)
     os.close(file)
-    say(f"stall read {gap.longest_s:.3f}")
+    say(f"stall read {pace.longest_s:.3f}")
     say("same" if is_same else "different")
 
 
