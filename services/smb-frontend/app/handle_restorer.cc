@@ -9,6 +9,7 @@
 #include "common/bytes/byte_reader.h"
 #include "common/daemon/signals.h"
 #include "common/logging/log.h"
+#include "common/smbwire/create.h"
 #include "services/smb-frontend/commands/end_session.h"
 #include "services/smb-frontend/commands/persistent_open.h"
 #include "services/smb-frontend/commands/release_open.h"
@@ -136,6 +137,9 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     auto batch = std::make_shared<Batch>();
     batch->handout = std::move(handout);
     batch->left = batch->handout.records.size() + 1;
+    for (castore::CreateIntent& intent : batch->handout.intents) {
+      commands::AdoptIntent(server_, std::move(intent));
+    }
     const size_t count = batch->handout.records.size();
     for (size_t first = 0; first < count; first += kRecordsPerItem) {
       const size_t end = std::min(first + kRecordsPerItem, count);
@@ -184,6 +188,9 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
       return Finish(batch);
     }
     if (!status.ok()) return Leave(batch, record, status.name());
+    // A crash between the record and the end of its CREATE leaves the mark.
+    const bool may_be_marked = record.create_action != smbwire::kActionOpened;
+    if (may_be_marked && vfs::ReadCreateMark(**file)) vfs::RemoveCreateMark(**file);
     auto open = MakeOpen(record, share, session);
     open->file = *std::move(file);
     open->stream = std::move(stream);

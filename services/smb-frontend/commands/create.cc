@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "common/base/fault_point.h"
 #include "common/bytes/utf16.h"
 #include "common/smbwire/create.h"
 #include "services/smb-frontend/commands/commands.h"
@@ -35,7 +36,8 @@ NtStatus CheckLimits(RequestScope& scope, const config::Global& config) {
 }
 
 fsa::OpenRequest MakeFsaRequest(const RequestScope& scope, const CreatePlan& plan,
-                                          const CreateTarget& target, smbwire::FileId id) {
+                                const CreateCaller& caller, const CreateTarget& target,
+                                smbwire::FileId id) {
   fsa::OpenRequest request;
   request.open = fsa::OpenId(id.volatile_id);
   request.file = target.file->key;
@@ -49,12 +51,11 @@ fsa::OpenRequest MakeFsaRequest(const RequestScope& scope, const CreatePlan& pla
   request.is_directory = target.is_directory;
   request.is_delete_on_close = plan.is_delete_on_close;
   if (target.is_created) request.action = fsa::OpenAction::kCreated;
-  else if (plan.Overwrites()) request.action = fsa::OpenAction::kOverwrite;
+  else if (plan.Overwrites() && !target.is_overwritten) request.action = fsa::OpenAction::kOverwrite;
   request.oplock = plan.oplock;
   request.lease = plan.lease;
   if (plan.durable.IsRequest() && !target.is_directory) {
-    request.durability = WantsPersistent(scope, plan) ? fsa::Durability::kPersistent
-                                                      : fsa::Durability::kDurable;
+    request.durability = caller.mark ? fsa::Durability::kPersistent : fsa::Durability::kDurable;
   }
   request.waits_for_reclaim = scope.server.handles != nullptr &&
                               scope.server.config()->global.ca_reclaim_hold > absl::ZeroDuration();
@@ -280,64 +281,101 @@ net::Task<NtStatus> CheckNewLease(RequestScope& scope, const CreatePlan& plan,
   co_return found == NtStatus::kObjectNameNotFound ? is_free : NtStatus(NtStatus::kSuccess);
 }
 
+// A persistent CREATE that would make something says so on record first. Where that cannot be
+// written, its handle will not be persistent.
+net::Task<NtResult<CreateTarget>> Find(RequestScope& scope, const CreatePlan& plan,
+                                       CreateCaller& caller) {
+  const auto find = [&] { return FindOrCreate(plan, caller); };
+  NtResult<CreateTarget> target = co_await scope.RunBlocking(find);
+  if (!target.ok() || target->missing_name.empty()) co_return target;
+  CONTINUO_FAULT_POINT("create.found_missing");
+  caller.has_intent = co_await RecordIntent(scope, plan, *target);
+  if (!caller.has_intent) caller.mark.reset();
+  CONTINUO_FAULT_POINT("create.intended");
+  co_return co_await scope.RunBlocking(find);
+}
+
+net::Task<NtStatus> OverwriteFound(RequestScope& scope, const CreatePlan& plan,
+                                   CreateCaller& caller, CreateTarget& target) {
+  if (caller.mark && !caller.has_intent) {
+    caller.has_intent = co_await RecordIntent(scope, plan, target);
+    if (!caller.has_intent) caller.mark.reset();
+    CONTINUO_FAULT_POINT("create.intended");
+  }
+  const auto overwrite = [&] { return Overwrite(plan, caller, target); };
+  co_return co_await scope.RunBlocking(overwrite);
+}
+
+// One attempt. Errors: FILE_DELETED when the object was deleted while the open waited.
+net::Task<NtStatus> CreateOnce(RequestScope& scope, const CreatePlan& plan,
+                               CreateCaller& caller) {
+  NtResult<CreateTarget> target = co_await Find(scope, plan, caller);
+  if (!target.ok()) co_return target.status();
+  const smbwire::FileId id = scope.server.opens.NewFileId();
+  fsa::OpenRequest request = MakeFsaRequest(scope, plan, caller, *target, id);
+  if (target->is_created || target->is_base_created) {
+    AnnounceCreated(scope, *target, fsa::OpenId(0));
+  }
+  std::shared_ptr<open::OpenFile> open = MakeOpen(scope, plan, *target, id);
+  Enter(scope, open);
+  const bool is_persistent = request.durability == fsa::Durability::kPersistent;
+  if (is_persistent) PrepareRecord(scope, plan, *target, *open, CreateAction(plan, *target));
+  const NtResult<fsa::OpenGrant> grant = co_await OpenInFsa(scope, std::move(request));
+  if (!grant.ok()) {
+    if (is_persistent) AbandonRecord(scope, *open);
+    Forget(scope, *open);
+    co_return grant.status();
+  }
+  CONTINUO_FAULT_POINT("create.granted");
+  {
+    absl::MutexLock lock(&open->mutex());
+    open::OpenFile::Mutable& state = open->state();
+    if (state.early_breaks.empty()) state.oplock = grant->oplock;
+    state.is_durable = grant->is_durable;
+    state.is_persistent = is_persistent;
+    state.durable_timeout = DurableTimeout(plan.durable, scope.server.config()->global);
+    state.grant = *grant;
+    state.create_action = CreateAction(plan, *target);
+  }
+  const NtStatus settled = co_await Settle(scope, open);
+  if (!settled.ok()) co_return settled;
+  if (!target->is_created && plan.Overwrites() && !target->is_overwritten) {
+    const NtStatus overwritten = co_await OverwriteFound(scope, plan, caller, *target);
+    if (!overwritten.ok()) {
+      scope.open = nullptr;
+      const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
+      (void)closed;
+      co_return overwritten;
+    }
+  }
+  fsa::OpenGrant told = *grant;
+  if (is_persistent) {
+    const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
+    const bool is_on_record =
+        co_await CompleteRecord(scope, open,
+                                {.has_changed_file = has_changed,
+                                 .has_intent = caller.has_intent || caller.is_interrupted});
+    if (!is_on_record) told.is_durable = IsDurable(*open);
+  }
+  EncodeReply(scope, plan, *target, told, CreateAction(plan, *target));
+  ReleaseEarlyBreaks(scope, *open);
+  co_return NtStatus::kSuccess;
+}
+
 net::Task<NtStatus> CreateOnDisk(RequestScope& scope, const CreatePlan& plan) {
-  const CreateCaller caller{.share = *scope.tree->share,
-                            .token = scope.identity->token,
-                            .ceiling = scope.tree->maximal_access};
+  CreateCaller caller{.share = *scope.tree->share,
+                      .token = scope.identity->token,
+                      .ceiling = scope.tree->maximal_access};
   const NtStatus lease = co_await CheckNewLease(scope, plan, caller);
   if (!lease.ok()) co_return lease;
+  if (WantsPersistent(scope, plan)) PreparePersistence(scope, plan, caller);
   for (int attempt = 0; attempt < kMaxVanished; ++attempt) {
-    const auto find = [&] { return FindOrCreate(plan, caller); };
-    NtResult<CreateTarget> target = co_await scope.RunBlocking(find);
-    if (!target.ok()) co_return target.status();
-    const smbwire::FileId id = scope.server.opens.NewFileId();
-    fsa::OpenRequest request = MakeFsaRequest(scope, plan, *target, id);
-    if (target->is_created || target->is_base_created) {
-      AnnounceCreated(scope, *target, fsa::OpenId(0));
-    }
-    std::shared_ptr<open::OpenFile> open = MakeOpen(scope, plan, *target, id);
-    Enter(scope, open);
-    const bool is_persistent = request.durability == fsa::Durability::kPersistent;
-    if (is_persistent) PrepareRecord(scope, plan, *target, *open, CreateAction(plan, *target));
-    const NtResult<fsa::OpenGrant> grant = co_await OpenInFsa(scope, std::move(request));
-    if (!grant.ok()) {
-      if (is_persistent) AbandonRecord(scope, *open);
-      Forget(scope, *open);
-      if (grant.status() == NtStatus::kFileDeleted) continue;
-      co_return grant.status();
-    }
-    {
-      absl::MutexLock lock(&open->mutex());
-      open::OpenFile::Mutable& state = open->state();
-      if (state.early_breaks.empty()) state.oplock = grant->oplock;
-      state.is_durable = grant->is_durable;
-      state.is_persistent = is_persistent;
-      state.durable_timeout = DurableTimeout(plan.durable, scope.server.config()->global);
-      state.grant = *grant;
-      state.create_action = CreateAction(plan, *target);
-    }
-    const NtStatus settled = co_await Settle(scope, open);
-    if (!settled.ok()) co_return settled;
-    if (!target->is_created && plan.Overwrites()) {
-      const auto overwrite = [&] { return Overwrite(plan, caller, *target); };
-      const NtStatus overwritten = co_await scope.RunBlocking(overwrite);
-      if (!overwritten.ok()) {
-        scope.open = nullptr;
-        const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
-        (void)closed;
-        co_return overwritten;
-      }
-    }
-    fsa::OpenGrant told = *grant;
-    if (is_persistent) {
-      const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
-      const bool is_on_record = co_await CompleteRecord(scope, open, has_changed);
-      if (!is_on_record) told.is_durable = IsDurable(*open);
-    }
-    EncodeReply(scope, plan, *target, told, CreateAction(plan, *target));
-    ReleaseEarlyBreaks(scope, *open);
-    co_return NtStatus::kSuccess;
+    const NtStatus status = co_await CreateOnce(scope, plan, caller);
+    if (status == NtStatus::kFileDeleted) continue;
+    if (!status.ok() && caller.has_intent) DropIntent(scope, plan);
+    co_return status;
   }
+  if (caller.has_intent) DropIntent(scope, plan);
   co_return NtStatus::kObjectNameNotFound;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/fault_point.h"
 #include "common/smbwire/negotiate.h"
 #include "services/smb-frontend/commands/durable.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
@@ -23,6 +24,42 @@ NtStatus SyncCreated(open::OpenFile& open) {
   if (open.stream != nullptr) CONTINUO_RETURN_IF_ERROR(open.stream->Flush());
   CONTINUO_RETURN_IF_ERROR(vfs::SyncFile(*open.file));
   return vfs::SyncParentOf(open.vfs(), open.PathInShare());
+}
+
+castore::IntentKey KeyOf(const dispatch::RequestScope& scope, const CreatePlan& plan) {
+  return {.create_guid = plan.durable.wants_v2->create_guid,
+          .client_guid = scope.connection.negotiated().client_guid};
+}
+
+// Worker thread.
+NtStatus PlaceOf(const vfs::Vfs& vfs, const vfs::File& file, castore::CreateIntent& intent) {
+  CONTINUO_ASSIGN_OR_RETURN(const auto parent, vfs.OpenParent(file.path));
+  intent.parent = parent->key;
+  intent.name = file.path.substr(file.path.rfind('/') + 1);
+  return NtStatus();
+}
+
+// Worker thread. What an interrupted CREATE that nobody sent again has left on its file.
+void RemoveMarkOf(const vfs::Vfs& vfs, const castore::CreateIntent& intent) {
+  const std::optional<std::string> parent = vfs::FindPathOf(vfs.root(), intent.parent);
+  if (!parent) return;
+  const auto file = vfs.OpenPath(vfs::JoinPath(*parent, intent.name), vfs::FileAccess::kMetadata);
+  if (!file.ok()) return;
+  const std::optional<vfs::CreateMark> mark = vfs::ReadCreateMark(**file);
+  if (mark && mark->create_guid == intent.key.create_guid) vfs::RemoveCreateMark(**file);
+}
+
+net::Task<void> EndInterrupted(dispatch::ServerContext& server, net::EventLoop& loop,
+                               castore::CreateIntent intent) {
+  const auto share = server.shares()->Find(intent.share_name);
+  if (share != nullptr && share->is_disk()) {
+    const vfs::Vfs vfs(share->root);
+    const auto clean = [&] { RemoveMarkOf(vfs, intent); return true; };
+    const bool is_done = co_await loop.RunBlocking(nullptr, clean);
+    (void)is_done;
+  }
+  server.handles->DropIntent(intent.key);
+  server.background_tasks.fetch_sub(1);
 }
 
 net::Task<void> Demote(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open) {
@@ -54,6 +91,55 @@ bool WantsPersistent(const dispatch::RequestScope& scope, const CreatePlan& plan
          HasPersistentHandles(scope.server, *scope.tree->share);
 }
 
+void PreparePersistence(const dispatch::RequestScope& scope, const CreatePlan& plan,
+                        CreateCaller& caller) {
+  const castore::IntentKey key = KeyOf(scope, plan);
+  caller.mark = vfs::CreateMark{.create_guid = key.create_guid, .client_guid = key.client_guid};
+  caller.is_interrupted = scope.server.handles->HasOldIntent(key);
+}
+
+net::Task<bool> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
+                             const CreateTarget& target) {
+  castore::CreateIntent intent;
+  intent.key = KeyOf(scope, plan);
+  intent.create_disposition = static_cast<uint32_t>(plan.disposition);
+  intent.share_name = scope.tree->share->netname();
+  intent.create_time = absl::Now();
+  if (target.file == nullptr) {
+    intent.parent = *target.parent_key;
+    intent.name = target.missing_name;
+  } else {
+    const auto look = [&] { return PlaceOf(vfs::Vfs(scope.tree->share->root), *target.file, intent); };
+    const NtStatus placed = co_await scope.RunBlocking(look);
+    if (!placed.ok()) co_return false;
+  }
+  const auto start = [&](net::CompletionOf<absl::Status> done) {
+    scope.server.handles->PutIntent(intent, std::move(done));
+  };
+  const absl::Status stored = co_await net::AwaitCallback<absl::Status>(scope.loop(), start);
+  // One that failed may yet be stored.
+  if (!stored.ok()) DropIntent(scope, plan);
+  co_return stored.ok();
+}
+
+void DropIntent(const dispatch::RequestScope& scope, const CreatePlan& plan) {
+  scope.server.handles->DropIntent(KeyOf(scope, plan));
+}
+
+void AdoptIntent(dispatch::ServerContext& server, castore::CreateIntent intent) {
+  server.handles->AdoptIntent(intent);
+  const absl::Duration patience = server.config()->global.durable_v2_timeout;
+  net::EventLoop& loop = server.loops->loop(0);
+  loop.Post([&server, &loop, patience, intent = std::move(intent)] {
+    loop.RunAfter(patience, [&server, &loop, intent] {
+      if (!server.handles->HasOldIntent(intent.key)) return;
+      server.handles->ForgetOldIntent(intent.key);
+      server.background_tasks.fetch_add(1);
+      net::Spawn(EndInterrupted(server, loop, intent));
+    });
+  });
+}
+
 void PrepareRecord(const dispatch::RequestScope& scope, const CreatePlan& plan,
                    const CreateTarget& target, const open::OpenFile& open,
                    uint32_t create_action) {
@@ -81,23 +167,42 @@ void AbandonRecord(const dispatch::RequestScope& scope, const open::OpenFile& op
 }
 
 net::Task<bool> CompleteRecord(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open,
-                               bool has_changed_file) {
+                               Completion completion) {
   const uint64_t id = open->file_id().persistent_id;
+  persistent::PersistentHandles& handles = *scope.server.handles;
+  const castore::IntentKey key{.create_guid = open->facts().create_guid,
+                               .client_guid = open->facts().client_guid};
   NtStatus synced;
-  if (has_changed_file) {
+  if (completion.has_changed_file) {
+    CONTINUO_FAULT_POINT("create.before_sync");
     const auto sync = [&open] { return SyncCreated(*open); };
     synced = co_await scope.RunBlocking(sync);
+    CONTINUO_FAULT_POINT("create.synced");
   }
   if (!synced.ok()) {
-    scope.server.handles->Abandon(id);
+    handles.Abandon(id);
+    if (completion.has_intent) handles.DropIntent(key);
     co_await Demote(scope, open);
     co_return false;
   }
+  const clients::CaIntent intent =
+      completion.has_intent ? clients::CaIntent::kCompletes : clients::CaIntent::kNone;
   const auto start = [&](net::CompletionOf<absl::Status> done) {
-    scope.server.handles->Complete(id, clients::CaIntent::kNone, std::move(done));
+    handles.Complete(id, intent, std::move(done));
   };
   const absl::Status stored = co_await net::AwaitCallback<absl::Status>(scope.loop(), start);
-  if (!stored.ok()) co_await Demote(scope, open);
+  CONTINUO_FAULT_POINT("create.recorded");
+  if (!stored.ok()) {
+    if (completion.has_intent) handles.DropIntent(key);
+    co_await Demote(scope, open);
+  }
+  if (completion.has_intent) {
+    handles.ForgetOldIntent(key);
+    const auto unmark = [&open] { vfs::RemoveCreateMark(*open->file); return true; };
+    const bool is_done = co_await scope.RunBlocking(unmark);
+    (void)is_done;
+    CONTINUO_FAULT_POINT("create.unmarked");
+  }
   co_return stored.ok();
 }
 

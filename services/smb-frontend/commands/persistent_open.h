@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "common/castore/handle_record.h"
 #include "services/smb-frontend/commands/create_job.h"
 #include "services/smb-frontend/commands/create_plan.h"
 #include "services/smb-frontend/dispatch/request_scope.h"
@@ -20,6 +21,21 @@ bool HasPersistentHandles(const dispatch::ServerContext& server, const session::
 // Whether this CREATE asks for one and can have one; of a directory it cannot.
 bool WantsPersistent(const dispatch::RequestScope& scope, const CreatePlan& plan);
 
+// Its mark goes into `caller`, and whether a crash has interrupted it before.
+void PreparePersistence(const dispatch::RequestScope& scope, const CreatePlan& plan,
+                        CreateCaller& caller);
+
+// What the CREATE is about to do with `target` is on record. False: the store cannot take it.
+net::Task<bool> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
+                             const CreateTarget& target);
+
+// It came to nothing.
+void DropIntent(const dispatch::RequestScope& scope, const CreatePlan& plan);
+
+// The intent of a CREATE that a crash interrupted: its client may send it again, for as long as it
+// would have had to come back. Main thread or workers.
+void AdoptIntent(dispatch::ServerContext& server, castore::CreateIntent intent);
+
 // The open is about to be asked for: what its record will hold is known from now on.
 void PrepareRecord(const dispatch::RequestScope& scope, const CreatePlan& plan,
                    const CreateTarget& target, const open::OpenFile& open,
@@ -28,10 +44,14 @@ void PrepareRecord(const dispatch::RequestScope& scope, const CreatePlan& plan,
 // It is not to be had.
 void AbandonRecord(const dispatch::RequestScope& scope, const open::OpenFile& open);
 
-// What CREATE did is stable, and so is the record. False: the open goes on without persistence, as
-// durable as its caching allows.
+struct Completion {
+  bool has_changed_file = false;
+  bool has_intent = false;
+};
+// What CREATE did is stable, and so is the record, which takes the place of the intent. False: the open
+// goes on without persistence, as durable as its caching allows.
 net::Task<bool> CompleteRecord(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open,
-                               bool has_changed_file);
+                               Completion completion);
 
 // The client is back: that is on record before it is told.
 net::Task<void> RecordReconnect(dispatch::RequestScope& scope,

@@ -11,6 +11,16 @@ namespace continuo::persistent {
 
 using clients::CaIntent;
 
+namespace {
+
+// The node's group is about to end, and another may have taken over: whoever waits hears nothing more
+// from us, and asks again there.
+bool IsOver(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsFailedPrecondition(status);
+}
+
+}  // namespace
+
 void PersistentHandles::AttachTo(clients::CaStoreClient* store) { store_ = store; }
 
 void PersistentHandles::Prepare(castore::HandleRecord record, std::string share_path) {
@@ -107,13 +117,15 @@ size_t PersistentHandles::size() const {
 // ---- Intents -------------------------------------------------------------------------------------
 
 void PersistentHandles::PutIntent(const castore::CreateIntent& intent, Done done) {
-  store_->PutIntent(intent, std::move(done));
+  store_->PutIntent(intent, [done = std::move(done)](const absl::Status& status) {
+    if (!IsOver(status)) done(status);
+  });
 }
 
 void PersistentHandles::DropIntent(const castore::IntentKey& key) {
   store_->DeleteIntent(key, [weak = weak_from_this(), key](const absl::Status& status) {
     const auto self = weak.lock();
-    if (status.ok() || self == nullptr || absl::IsCancelled(status)) return;
+    if (status.ok() || self == nullptr || IsOver(status)) return;
     self->timer_->Schedule(kRetryDelay, [weak, key] {
       if (const auto again = weak.lock()) again->DropIntent(key);
     });
@@ -224,7 +236,7 @@ void PersistentHandles::OnWritten(Write write, absl::Status status) {
     if (write.first_done) write.first_done(status);
     return;
   }
-  if (absl::IsCancelled(status)) return;  // We stop; nobody is answered any more.
+  if (IsOver(status)) return;
   static logging::RateLimit limit;
   limit.Log(logging::Severity::kWarning, "handle.not_stored",
             {{"id", logging::Hex(write.persistent_id)}, {"status", status}});

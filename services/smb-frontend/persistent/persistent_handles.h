@@ -74,7 +74,8 @@ class PersistentHandles final : public frontend::FsaRecorder,
   bool Knows(uint64_t persistent_id) const;
   size_t size() const;
 
-  // Intents: `done` gets OK when it is stable, before the file system is changed.
+  // Intents: `done` gets OK when it is stable, before the file system is changed. As everywhere here
+  // it is never called when the node's group is about to end.
   void PutIntent(const castore::CreateIntent& intent, Done done);
   // It came to nothing: tried until it is done, nobody waits.
   void DropIntent(const castore::IntentKey& key);
