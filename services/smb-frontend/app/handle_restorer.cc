@@ -217,6 +217,13 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     if (record.lease) facts.lease_key = record.lease->key;
     facts.create_guid = record.create_guid;
     facts.created = record.create_time;
+    facts.channel_sequence = std::make_shared<open::ChannelSequence>(record.channel_sequence);
+    if (record.app_instance) {
+      facts.app_instance_id = record.app_instance->id;
+      const smbwire::AppInstanceVersion version{.high = record.app_instance->version_high,
+                                                .low = record.app_instance->version_low};
+      if (version.high != 0 || version.low != 0) facts.app_instance_version = version;
+    }
     auto open = commands::NewOpenFile(std::move(facts));
     absl::MutexLock lock(&open->mutex());
     open::OpenFile::Mutable& state = open->state();

@@ -3,6 +3,7 @@
 #include "common/base/fault_point.h"
 #include "common/bytes/utf16.h"
 #include "common/smbwire/create.h"
+#include "services/smb-frontend/commands/app_instance.h"
 #include "services/smb-frontend/commands/commands.h"
 #include "services/smb-frontend/commands/create_job.h"
 #include "services/smb-frontend/commands/create_pipe.h"
@@ -211,6 +212,10 @@ std::shared_ptr<open::OpenFile> MakeOpen(const RequestScope& scope, const Create
   if (plan.lease) facts.lease_key = plan.lease->key;
   if (plan.durable.wants_v2) facts.create_guid = plan.durable.wants_v2->create_guid;
   facts.created = absl::Now();
+  facts.app_instance_id = plan.app_instance_id;
+  facts.app_instance_version = plan.app_instance_version;
+  facts.channel_sequence =
+      std::make_shared<open::ChannelSequence>(scope.header.channel_sequence());
   std::shared_ptr<open::OpenFile> open = NewOpenFile(std::move(facts));
   open->file = target.file;
   open->stream = target.stream;
@@ -498,6 +503,8 @@ net::Task<NtStatus> HandleCreate(RequestScope& scope) {
         scope.connection.negotiated().client_guid, plan->durable.wants_v2->create_guid);
     if (known != nullptr) co_return co_await Replay(scope, *plan, std::move(known));
   }
+  const NtStatus superseded = co_await CloseFormerInstance(scope, *plan);
+  if (!superseded.ok()) co_return superseded;
   co_return co_await CreateOnDisk(scope, *plan);
 }
 

@@ -118,6 +118,7 @@ std::shared_ptr<open::OpenFile> SucceedOpen(const dispatch::RequestScope& scope,
   facts.session = scope.session;
   facts.tree = scope.tree;
   facts.client_guid = scope.connection.negotiated().client_guid;
+  facts.channel_sequence->Advance(scope.header.channel_sequence());
   std::shared_ptr<open::OpenFile> open = NewOpenFile(std::move(facts));
   open->file = old.file;
   open->stream = old.stream;

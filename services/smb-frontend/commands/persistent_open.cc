@@ -159,6 +159,13 @@ void PrepareRecord(const dispatch::RequestScope& scope, const CreatePlan& plan,
   record.timeout_ms = static_cast<uint32_t>(absl::ToInt64Milliseconds(
       DurableTimeout(plan.durable, scope.server.config()->global)));
   record.create_time = open.facts().created;
+  record.channel_sequence = scope.header.channel_sequence();
+  if (plan.app_instance_id) {
+    const auto version = plan.app_instance_version.value_or(smbwire::AppInstanceVersion{});
+    record.app_instance = castore::AppInstance{.id = *plan.app_instance_id,
+                                               .version_high = version.high,
+                                               .version_low = version.low};
+  }
   scope.server.handles->Prepare(std::move(record), scope.tree->share->absolute_path);
 }
 

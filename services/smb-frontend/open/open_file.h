@@ -23,7 +23,9 @@
 #include "common/fsa/requests.h"
 #include "common/fsa/types.h"
 #include "common/security/access_mask.h"
+#include "common/smbwire/create_contexts.h"
 #include "common/smbwire/header.h"
+#include "services/smb-frontend/open/channel_sequence.h"
 #include "services/smb-frontend/open/delayed_write_time.h"
 #include "services/smb-frontend/session/session.h"
 #include "services/smb-frontend/vfs/directory_stream.h"
@@ -51,6 +53,11 @@ struct OpenFacts {
   // Of a durable open version 2; all zero otherwise.
   smbwire::Guid create_guid{};
   absl::Time created;
+  // Which instance of an application opened it ([MS-SMB2] 3.3.5.9.13).
+  std::optional<smbwire::Guid> app_instance_id;
+  std::optional<smbwire::AppInstanceVersion> app_instance_version;
+  // An open that takes up another one's place shares it: requests of both are under way.
+  std::shared_ptr<ChannelSequence> channel_sequence = std::make_shared<ChannelSequence>(0);
 };
 
 class OpenFile {

@@ -31,6 +31,8 @@ class OpenTable {
   // The open with this client's create GUID; null when there is none.
   std::shared_ptr<OpenFile> FindByCreateGuid(const smbwire::Guid& client_guid,
                                              const smbwire::Guid& create_guid) const;
+  // The opens of an application's instance, any client's.
+  std::vector<std::shared_ptr<OpenFile>> FindByAppInstance(const smbwire::Guid& id) const;
   void Remove(uint64_t volatile_id);
   // Puts `open` in the place of the one with the same id: a durable open with a new session.
   void Replace(std::shared_ptr<OpenFile> open);
@@ -53,6 +55,8 @@ class OpenTable {
   std::array<Shard, kShardCount> shards_;
   mutable absl::Mutex guid_mutex_;
   absl::flat_hash_map<CreateGuid, uint64_t> by_create_guid_ ABSL_GUARDED_BY(guid_mutex_);
+  absl::flat_hash_map<smbwire::Guid, std::vector<uint64_t>> by_app_instance_
+      ABSL_GUARDED_BY(guid_mutex_);
   std::atomic<uint64_t> last_id_{0};
   std::atomic<size_t> size_{0};
 };
