@@ -9,14 +9,12 @@
 #include "common/bytes/byte_reader.h"
 #include "common/daemon/signals.h"
 #include "common/logging/log.h"
-#include "common/smbwire/create.h"
 #include "services/smb-frontend/commands/end_session.h"
 #include "services/smb-frontend/commands/persistent_open.h"
 #include "services/smb-frontend/commands/release_open.h"
 #include "services/smb-frontend/net/worker_pool.h"
 #include "services/smb-frontend/open/paths.h"
 #include "services/smb-frontend/persistent/handle_state.h"
-#include "services/smb-frontend/vfs/stable.h"
 
 namespace continuo::app {
 namespace {
@@ -36,16 +34,6 @@ class Work final : public net::WorkItem {
  private:
   const std::function<void()> run_;
 };
-
-vfs::FileAccess AccessOf(uint32_t access) {
-  if ((access & (security::kFileWriteData | security::kFileAppendData)) != 0) {
-    return vfs::FileAccess::kReadWrite;
-  }
-  if ((access & (security::kFileReadData | security::kFileExecute)) != 0) {
-    return vfs::FileAccess::kRead;
-  }
-  return vfs::FileAccess::kMetadata;
-}
 
 // Who opened it, in a session that is over: the owner is all that a claim looks at.
 std::shared_ptr<session::Session> FormerSession(const castore::HandleRecord& record) {
@@ -172,29 +160,15 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     }
     const auto session = FormerSession(record);
     if (session == nullptr) return Leave(batch, record, "its owner is no SID");
-    const vfs::Vfs vfs(share->root);
-    auto file = vfs::OpenByKey(vfs, record.file, record.path, AccessOf(record.access));
-    NtStatus status = file.status();
-    std::shared_ptr<vfs::StreamHandle> stream;
-    if (status.ok() && !record.stream.empty()) {
-      auto found = vfs::OpenStream(vfs, *file, record.stream, vfs::StreamOpen::kExisting);
-      status = found.status();
-      if (found.ok()) stream = *std::move(found);
-    }
-    if (status == NtStatus::kObjectNameNotFound) {
+    // Of another file system than the share is on now.
+    if (record.file.fs != share->root->file_system()) {
       counts.gone.fetch_add(1);
       logging::Info("handle.gone", {{"id", logging::Hex(record.persistent_id)}});
       handles_->Discard(record.persistent_id);
       return Finish(batch);
     }
-    if (!status.ok()) return Leave(batch, record, status.name());
-    // A crash between the record and the end of its CREATE leaves the mark.
-    const bool may_be_marked = record.create_action != smbwire::kActionOpened;
-    if (may_be_marked && vfs::ReadCreateMark(**file)) vfs::RemoveCreateMark(**file);
     auto open = MakeOpen(record, share, session);
-    open->file = *std::move(file);
-    open->stream = std::move(stream);
-    open->SetPathInShare(open->file->path);
+    open->SetPathInShare(record.path);
     Enter(batch, record, std::move(open));
   }
 
@@ -214,6 +188,7 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     facts.share_access = record.share_access;
     facts.create_options = record.create_options;
     facts.file_key = record.file;
+    facts.stream_name = record.stream;
     if (record.lease) facts.lease_key = record.lease->key;
     facts.create_guid = record.create_guid;
     facts.created = record.create_time;

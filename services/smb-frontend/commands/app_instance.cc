@@ -14,10 +14,9 @@ bool IsFormer(const dispatch::RequestScope& scope, const CreatePlan& plan,
   if (open.is_closing() || open.is_pipe()) return false;
   if (open.facts().client_guid == scope.connection.negotiated().client_guid) return false;
   if (open.share().absolute_path != scope.tree->share->absolute_path) return false;
-  if (open.is_stream() != plan.name.stream.has_value()) return false;
-  if (open.is_stream() && !bytes::EqualsIgnoringCase(open.stream->name(), *plan.name.stream)) {
-    return false;
-  }
+  const std::optional<std::string> stream = open.StreamName();
+  if (stream.has_value() != plan.name.stream.has_value()) return false;
+  if (stream && !bytes::EqualsIgnoringCase(*stream, *plan.name.stream)) return false;
   return bytes::EqualsIgnoringCase(open.PathInShare(), plan.name.Path());
 }
 

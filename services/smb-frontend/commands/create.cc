@@ -401,11 +401,52 @@ net::Task<NtResult<CreateTarget>> TargetOf(RequestScope& scope,
   co_return target;
 }
 
+// What a claimed open from a record stands for. Where it is gone so is the open; where it cannot be had
+// now the client may try again.
+net::Task<NtResult<FoundAgain>> FindClaimed(RequestScope& scope,
+                                            std::shared_ptr<open::OpenFile> claimed) {
+  const auto find = [&] { return FindAgain(*claimed, FileAccessOf(claimed->granted_access())); };
+  NtResult<FoundAgain> found = co_await scope.loop().RunBlocking(nullptr, find);
+  if (found.ok()) co_return found;
+  if (found.status() == NtStatus::kObjectNameNotFound) {
+    const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), std::move(claimed));
+    (void)closed;
+    co_return NtStatus::kObjectNameNotFound;
+  }
+  absl::Duration timeout;
+  {
+    absl::MutexLock lock(&claimed->mutex());
+    claimed->state().is_disconnected = true;
+    timeout = claimed->state().durable_timeout;
+  }
+  ScheduleExpiry(scope.server, scope.loop(), claimed, timeout);
+  co_return found.status();
+}
+
+// The file was renamed while nobody looked.
+void FollowRename(RequestScope& scope, open::OpenFile& open) {
+  const std::string old_path = open.PathInShare();
+  if (open.file->path == old_path) return;
+  open.SetPathInShare(open.file->path);
+  scope.server.fsa->Renamed({.file = open.facts().file_key,
+                             .old_path = open::AbsolutePath(open.share(), old_path),
+                             .new_path = open::AbsolutePath(open.share(), open.file->path)});
+}
+
 // The client is back and takes up what it had.
 net::Task<NtStatus> TakeUp(RequestScope& scope, const CreatePlan& plan,
                            std::shared_ptr<open::OpenFile> claimed, uint32_t create_action) {
+  FoundAgain found{.file = claimed->file, .stream = claimed->stream};
+  if (found.file == nullptr) {
+    NtResult<FoundAgain> again = co_await FindClaimed(scope, claimed);
+    if (!again.ok()) co_return again.status();
+    found = *std::move(again);
+  }
   // From here on breaks find the new session; they wait until it has been told of the open.
   std::shared_ptr<open::OpenFile> open = SucceedOpen(scope, *claimed);
+  open->file = std::move(found.file);
+  open->stream = std::move(found.stream);
+  FollowRename(scope, *open);
   (void)claimed->BeginClose();
   scope.server.opens.Replace(open);
   scope.session->AddOpen(open->file_id().volatile_id);

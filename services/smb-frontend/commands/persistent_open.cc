@@ -213,6 +213,30 @@ net::Task<bool> CompleteRecord(dispatch::RequestScope& scope, std::shared_ptr<op
   co_return stored.ok();
 }
 
+vfs::FileAccess FileAccessOf(security::AccessMask granted) {
+  if ((granted & (security::kFileWriteData | security::kFileAppendData)) != 0) {
+    return vfs::FileAccess::kReadWrite;
+  }
+  if ((granted & (security::kFileReadData | security::kFileExecute)) != 0) {
+    return vfs::FileAccess::kRead;
+  }
+  return vfs::FileAccess::kMetadata;
+}
+
+NtResult<FoundAgain> FindAgain(open::OpenFile& open, vfs::FileAccess access) {
+  FoundAgain found;
+  const vfs::Vfs vfs = open.vfs();
+  CONTINUO_ASSIGN_OR_RETURN(
+      found.file, vfs::OpenByKey(vfs, open.facts().file_key, open.PathInShare(), access));
+  if (const auto stream = open.StreamName()) {
+    CONTINUO_ASSIGN_OR_RETURN(
+        found.stream, vfs::OpenStream(vfs, found.file, *stream, vfs::StreamOpen::kExisting));
+  }
+  // A crash between the record and the end of its CREATE leaves the mark.
+  if (vfs::ReadCreateMark(*found.file)) vfs::RemoveCreateMark(*found.file);
+  return found;
+}
+
 net::Task<void> RecordReconnect(dispatch::RequestScope& scope,
                                 std::shared_ptr<open::OpenFile> open) {
   const auto start = [&](net::CompletionOf<bool> done) {

@@ -53,6 +53,15 @@ struct Completion {
 net::Task<bool> CompleteRecord(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open,
                                Completion completion);
 
+// What an open from a record stands for: wherever it is now, and never another file.
+struct FoundAgain {
+  std::shared_ptr<vfs::File> file;
+  std::shared_ptr<vfs::StreamHandle> stream;
+};
+// Worker thread. Errors: kObjectNameNotFound when it is gone; others may pass.
+NtResult<FoundAgain> FindAgain(open::OpenFile& open, vfs::FileAccess access);
+vfs::FileAccess FileAccessOf(security::AccessMask granted);
+
 // The client is back: that is on record before it is told.
 net::Task<void> RecordReconnect(dispatch::RequestScope& scope,
                                 std::shared_ptr<open::OpenFile> open);

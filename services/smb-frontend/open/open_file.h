@@ -50,6 +50,8 @@ struct OpenFacts {
   bool is_directory = false;
   fsa::FileKey file_key;
   std::optional<fsa::LeaseKey> lease_key;
+  // Of an open from a record, which has no `stream` before its client is back.
+  std::string stream_name;
   // Of a durable open version 2; all zero otherwise.
   smbwire::Guid create_guid{};
   absl::Time created;
@@ -77,7 +79,14 @@ class OpenFile {
   bool is_stream() const { return stream != nullptr; }
   vfs::Vfs vfs() const { return vfs::Vfs(share().root); }
 
-  // Set once before the open is published in the OpenTable, then const.
+  std::optional<std::string> StreamName() const {
+    if (stream != nullptr) return stream->name();
+    if (!facts_.stream_name.empty()) return facts_.stream_name;
+    return std::nullopt;
+  }
+
+  // Set once before the open is published in the OpenTable, then const. A persistent open that came back
+  // from its record has neither: the open that its client gets in its place has.
   std::shared_ptr<vfs::File> file;            // Disk: the file itself, also for a stream.
   std::shared_ptr<vfs::StreamHandle> stream;  // Set when a named stream is open.
   std::shared_ptr<pipes::PipeEndpoint> pipe;  // IPC$.
