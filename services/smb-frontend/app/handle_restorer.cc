@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
 #include "common/bytes/byte_reader.h"
@@ -111,13 +114,15 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
 
  private:
   // One handout; who finishes its last record says so.
-  struct Batch {
-    clients::CaHandout handout;
-    std::atomic<size_t> left{0};
-  };
   struct Expiry {
     std::shared_ptr<open::OpenFile> open;
     absl::Duration timeout;
+  };
+  struct Batch {
+    clients::CaHandout handout;
+    std::atomic<size_t> left{0};
+    absl::Mutex mutex;
+    std::vector<Expiry> expiries ABSL_GUARDED_BY(mutex);
   };
 
   void Begin(clients::CaHandout handout) {
@@ -140,6 +145,7 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
 
   void Finish(const std::shared_ptr<Batch>& batch) {
     if (batch->left.fetch_sub(1) != 1) return;
+    ScheduleExpiries(*batch);
     store_->Restored(batch->handout.number);
     if (batch->handout.is_last && !is_restored_.exchange(true)) restored_.Notify();
   }
@@ -240,11 +246,24 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
       return Finish(batch);
     }
     counts.restored.fetch_add(1);
-    net::EventLoop& loop = server_.loops->loop(id % server_.loops->size());
-    loop.Post([this, &loop, open, timeout] {
-      commands::ScheduleExpiry(server_, loop, open, timeout);
-    });
+    {
+      absl::MutexLock lock(&batch->mutex);
+      batch->expiries.push_back({open, timeout});
+    }
     Finish(batch);
+  }
+
+  // One message to a loop for all of a handout.
+  void ScheduleExpiries(Batch& batch) {
+    absl::MutexLock lock(&batch.mutex);
+    if (batch.expiries.empty()) return;
+    net::EventLoop& loop =
+        server_.loops->loop(batch.handout.number % server_.loops->size());
+    loop.Post([this, &loop, expiries = std::move(batch.expiries)] {
+      for (const Expiry& one : expiries) {
+        commands::ScheduleExpiry(server_, loop, one.open, one.timeout);
+      }
+    });
   }
 
   dispatch::ServerContext& server_;
