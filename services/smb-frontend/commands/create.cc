@@ -354,8 +354,18 @@ net::Task<NtStatus> CreateOnce(RequestScope& scope, const CreatePlan& plan,
     }
   }
   fsa::OpenGrant told = *grant;
+  const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
+  // Of a file itself the VFS has seen to it.
+  if (has_changed && !is_persistent && target->stream != nullptr) {
+    const NtStatus stable = co_await Stabilize(scope, open);
+    if (!stable.ok()) {
+      scope.open = nullptr;
+      const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
+      (void)closed;
+      co_return stable;
+    }
+  }
   if (is_persistent) {
-    const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
     const bool is_on_record =
         co_await CompleteRecord(scope, open,
                                 {.has_changed_file = has_changed,

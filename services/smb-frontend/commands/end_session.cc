@@ -30,7 +30,9 @@ NtStatus RemoveNow(open::OpenFile& open, const fsa::DeleteNow& what, fsa::FileKe
   }
   if (!what.stream.empty()) {
     if (open.stream == nullptr) return NtStatus::kObjectNameNotFound;
-    return open.stream->Remove();
+    CONTINUO_RETURN_IF_ERROR(open.stream->Remove());
+    const bool must_sync = open.share().config.ca || open.share().config.vfs.force_sync;
+    return must_sync ? vfs::SyncFile(*open.file) : NtStatus();
   }
   open.file->path = open::PathInShare(open.share(), what.path);
   const vfs::Vfs vfs = open.vfs();

@@ -254,4 +254,13 @@ bool IsWriteThrough(open::OpenFile& open) {
   return open.state().is_persistent;
 }
 
+net::Task<NtStatus> Stabilize(dispatch::RequestScope& scope,
+                              std::shared_ptr<open::OpenFile> open) {
+  if (!IsWriteThrough(*open)) co_return NtStatus::kSuccess;
+  const auto flush = [&open] {
+    return open->stream != nullptr ? open->stream->Flush() : open->vfs().Flush(*open->file);
+  };
+  co_return co_await scope.RunBlocking(flush);
+}
+
 }  // namespace continuo::commands

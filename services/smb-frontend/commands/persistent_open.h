@@ -66,7 +66,11 @@ vfs::FileAccess FileAccessOf(security::AccessMask granted);
 net::Task<void> RecordReconnect(dispatch::RequestScope& scope,
                                 std::shared_ptr<open::OpenFile> open);
 
-// Whether what this open changes in data, size and names is stable before it is answered.
+// Whether what this open changes is stable before it is answered: on a share with libc:force_sync, and
+// through a persistent handle ([MS-SMB2] 3.3.5.11 lets FLUSH on one do nothing).
 bool IsWriteThrough(open::OpenFile& open);
+
+// Makes what was changed in the object stable (its names are vfs::SyncParentOf's), where it has to be.
+net::Task<NtStatus> Stabilize(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open);
 
 }  // namespace continuo::commands
