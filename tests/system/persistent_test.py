@@ -21,11 +21,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from ca_client import (ACTION_CREATED, ACTION_OPENED, ALL_ACCESS, CAP_PERSISTENT_HANDLES,  # noqa: E402
                        CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPEN, OPEN_IF, OPLOCK_BATCH,
-                       SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY, SHARE_CAP_SCALEOUT,
-                       UNLOCK, CaClient, Durable, H, Lease, R, W, app_instance, persistent)
+                       PERSISTENT, SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY, SHARE_CAP_SCALEOUT,
+                       UNLOCK, CaClient, Durable, H, Lease, Opened, R, W, app_instance, persistent)
 from continuo_server import ContinuoServer, ServerOptions  # noqa: E402
 from processes import wait_until  # noqa: E402
-from results import Results, check, check_equal  # noqa: E402
+from results import Results, check, check_equal, run  # noqa: E402
 from smb2_client import (ACCESS_DENIED, DUPLICATE_OBJECTID, FILE_CLOSED,  # noqa: E402
                          FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, OBJECT_NAME_NOT_FOUND, SHARING_VIOLATION,
                          SUCCESS, hex_status)
@@ -55,6 +55,7 @@ class Stage:
 
     def __init__(self, server):
         self.server = server
+        self.ca_path = os.path.join(server.directory, "ca")
 
     def client(self, guid=GUID_A, **options):
         return CaClient(self.server, client_guid=guid, **options)
@@ -352,6 +353,40 @@ def application(stage):
     with stage.client(guid=GUID_B) as other:
         check_status(other.try_reclaim("app.bin", theirs)[0], OBJECT_NAME_NOT_FOUND,
                      "the second open, whose application moved while it was away")
+
+
+@story
+def many_records(stage):
+    """Records that are no good are dealt with one by one; the others come back."""
+    count, expired, corrupt, foreign, gone = 2000, 5, 4, 3, 2
+    client = stage.client()
+    held = client.open("real.bin", persistent())
+    known = len(stage.store()["handles"]["handles"])
+    stage.server.crash()
+    code, output = run([os.path.join(stage.server.bin, "make_handles"), "--ca-path", stage.ca_path,
+                        "--share", "data", "--path", stage.server.path(), "--handles", str(count),
+                        "--expired", str(expired), "--corrupt", str(corrupt), "--foreign",
+                        str(foreign), "--gone", str(gone)])
+    check_equal(code, 0, f"exit code of make_handles ({output})")
+    stage.server.start_again()
+    counters = stage.store()["store"]["counters"]
+    check_equal(int(counters["expired"]), expired, "expired handles")
+    check_equal(int(counters["set_aside"]), corrupt, "records set aside")
+    check_equal(int(counters["outstanding"]), known + count - expired - corrupt - foreign,
+                "handles on record")
+    with stage.client() as client:
+        client.reclaim("real.bin", held)
+        # The owner of the made ones is nobody here.
+        made = Opened(file_id=struct.pack("<QQ", (1 << 52) + 1999, 0), action=0, oplock=0, size=0,
+                      durable=Durable(made_guid(1, 1999), PERSISTENT), lease=Lease(made_guid(3, 1999)))
+        with stage.client(guid=made_guid(2, 99)) as other:
+            check_status(other.try_reclaim("many/1/file-1999.dat", made)[0], ACCESS_DENIED,
+                         "another user's handle")
+
+
+def made_guid(kind, number):
+    """As make_handles makes them."""
+    return bytes([kind]) + bytes(7) + struct.pack("<Q", number)
 
 
 def main():
