@@ -22,12 +22,13 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from ca_client import (ACTION_CREATED, ACTION_OPENED, ALL_ACCESS, CAP_PERSISTENT_HANDLES,  # noqa: E402
                        CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPEN, OPEN_IF, OPLOCK_BATCH,
                        PERSISTENT, SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY, SHARE_CAP_SCALEOUT,
-                       UNLOCK, CaClient, Durable, H, Lease, Opened, R, W, app_instance, persistent)
+                       UNLOCK, CaClient, Durable, H, Lease, Opened, R, W, app_instance,
+                       durable_request, persistent)
 from continuo_server import ContinuoServer, ServerOptions  # noqa: E402
 from processes import wait_until  # noqa: E402
 from results import Results, check, check_equal, run  # noqa: E402
 from smb2_client import (ACCESS_DENIED, DUPLICATE_OBJECTID, FILE_CLOSED,  # noqa: E402
-                         FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, OBJECT_NAME_NOT_FOUND, SHARING_VIOLATION,
+                         FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, LOGOFF, OBJECT_NAME_NOT_FOUND, SHARING_VIOLATION,
                          SUCCESS, hex_status)
 
 GUID_A, GUID_B = b"A" * 16, b"B" * 16         # Of two clients.
@@ -66,6 +67,9 @@ class Stage:
 
     def path(self, name):
         return os.path.join(self.server.path(), name)
+
+    def intents(self):
+        return int(self.store()["store"]["counters"]["intents"])
 
     def store(self):
         code, output = self.server.ctl("--json", "handles")
@@ -353,6 +357,39 @@ def application(stage):
     with stage.client(guid=GUID_B) as other:
         check_status(other.try_reclaim("app.bin", theirs)[0], OBJECT_NAME_NOT_FOUND,
                      "the second open, whose application moved while it was away")
+
+
+@story
+def left_alone(stage):
+    """The client goes while its CREATE is at work: a logoff ends it, a lost connection does not undo it."""
+    for turn in range(30):
+        client = stage.client()
+        client.send_bytes(b"".join(
+            struct.pack(">I", len(one)) + one
+            for one in (client.create_message(f"logoff-{turn}.bin", [durable_request(persistent())],
+                                              disposition=CREATE_NEW),
+                        client.build(LOGOFF, struct.pack("<HH", 4, 0)))))
+        client.finish_sending()
+        client.wait_closed()
+    left = stage.intents()
+    for turn in range(30):
+        name, wish = f"lost-{turn}.bin", persistent()
+        with stage.client() as client:
+            message = client.create_message(name, [durable_request(wish)], disposition=CREATE_NEW)
+            client.send_frame(message)
+            client.reset()
+        with stage.client() as client:
+            wait_until(lambda: os.path.exists(stage.path(name)), 0.05, poll_s=0.001)
+            for _ in range(100):
+                status, again = client.try_open(name, wish, disposition=CREATE_NEW, is_replay=True)
+                if status != FILE_NOT_AVAILABLE:
+                    break
+                time.sleep(0.01)
+            check_status(status, SUCCESS, f"the replay of turn {turn}")
+            check_equal(again.action, ACTION_CREATED, "CreateAction")
+            check_status(client.write(again, b"x"), SUCCESS, "WRITE")
+            check_status(client.close_file(again), SUCCESS, "CLOSE")
+        check_equal(stage.intents(), left, f"intents after turn {turn}")
 
 
 @story

@@ -294,8 +294,7 @@ net::Task<NtResult<CreateTarget>> Find(RequestScope& scope, const CreatePlan& pl
   NtResult<CreateTarget> target = co_await scope.RunBlocking(find);
   if (!target.ok() || target->missing_name.empty()) co_return target;
   CONTINUO_FAULT_POINT("create.found_missing");
-  caller.has_intent = co_await RecordIntent(scope, plan, *target);
-  if (!caller.has_intent) caller.mark.reset();
+  co_await RecordIntent(scope, plan, *target, caller);
   CONTINUO_FAULT_POINT("create.intended");
   co_return co_await scope.RunBlocking(find);
 }
@@ -303,8 +302,7 @@ net::Task<NtResult<CreateTarget>> Find(RequestScope& scope, const CreatePlan& pl
 net::Task<NtStatus> OverwriteFound(RequestScope& scope, const CreatePlan& plan,
                                    CreateCaller& caller, CreateTarget& target) {
   if (caller.mark && !caller.has_intent) {
-    caller.has_intent = co_await RecordIntent(scope, plan, target);
-    if (!caller.has_intent) caller.mark.reset();
+    co_await RecordIntent(scope, plan, target, caller);
     CONTINUO_FAULT_POINT("create.intended");
   }
   const auto overwrite = [&] { return Overwrite(plan, caller, target); };
@@ -387,10 +385,10 @@ net::Task<NtStatus> CreateOnDisk(RequestScope& scope, const CreatePlan& plan) {
   for (int attempt = 0; attempt < kMaxVanished; ++attempt) {
     const NtStatus status = co_await CreateOnce(scope, plan, caller);
     if (status == NtStatus::kFileDeleted) continue;
-    if (!status.ok() && caller.has_intent) DropIntent(scope, plan);
+    if (!status.ok()) EndIntent(scope, caller, status);
     co_return status;
   }
-  if (caller.has_intent) DropIntent(scope, plan);
+  EndIntent(scope, caller, NtStatus::kObjectNameNotFound);
   co_return NtStatus::kObjectNameNotFound;
 }
 
@@ -534,6 +532,26 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
   co_return NtStatus::kSuccess;
 }
 
+// Two of one create GUID at a time would each find what the other one makes.
+net::Task<NtStatus> CreateWithGuid(RequestScope& scope, const CreatePlan& plan) {
+  const smbwire::Guid client_guid = scope.connection.negotiated().client_guid;
+  const smbwire::Guid create_guid = plan.durable.wants_v2->create_guid;
+  open::OpenTable& opens = scope.server.opens;
+  if (!opens.BeginCreate(client_guid, create_guid)) {
+    const bool is_replay = (scope.header.flags & smbwire::kFlagReplayOperation) != 0;
+    co_return is_replay ? NtStatus(NtStatus::kFileNotAvailable) : kStatusDuplicateObjectid;
+  }
+  std::shared_ptr<open::OpenFile> known = opens.FindByCreateGuid(client_guid, create_guid);
+  NtStatus status;
+  if (known != nullptr) {
+    status = co_await Replay(scope, plan, std::move(known));
+  } else {
+    status = co_await CreateOnDisk(scope, plan);
+  }
+  opens.EndCreate(client_guid, create_guid);
+  co_return status;
+}
+
 }  // namespace
 
 net::Task<NtStatus> HandleCreate(RequestScope& scope) {
@@ -556,6 +574,7 @@ net::Task<NtStatus> HandleCreate(RequestScope& scope) {
   }
   const NtStatus superseded = co_await CloseFormerInstance(scope, *plan);
   if (!superseded.ok()) co_return superseded;
+  if (plan->durable.wants_v2) co_return co_await CreateWithGuid(scope, *plan);
   co_return co_await CreateOnDisk(scope, *plan);
 }
 

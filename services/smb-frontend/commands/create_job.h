@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/castore/handle_record.h"
 #include "common/security/token.h"
 #include "services/smb-frontend/commands/create_plan.h"
 #include "services/smb-frontend/session/share.h"
@@ -37,6 +38,7 @@ struct CreateCaller {
   // Of a persistent CREATE: what it makes carries its mark (vfs/create_mark.h), and ...
   std::optional<vfs::CreateMark> mark;
   bool has_intent = false;      // ... its intent is on record: it may make something.
+  castore::CreateIntent intent;
   bool is_interrupted = false;  // A crash came between its steps: its own marks count.
 };
 

@@ -98,32 +98,39 @@ void PreparePersistence(const dispatch::RequestScope& scope, const CreatePlan& p
   caller.is_interrupted = scope.server.handles->HasOldIntent(key);
 }
 
-net::Task<bool> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
-                             const CreateTarget& target) {
-  castore::CreateIntent intent;
+net::Task<void> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
+                             const CreateTarget& target, CreateCaller& caller) {
+  castore::CreateIntent& intent = caller.intent;
   intent.key = KeyOf(scope, plan);
   intent.create_disposition = static_cast<uint32_t>(plan.disposition);
   intent.share_name = scope.tree->share->netname();
   intent.create_time = absl::Now();
+  NtStatus placed;
   if (target.file == nullptr) {
     intent.parent = *target.parent_key;
     intent.name = target.missing_name;
   } else {
-    const auto look = [&] { return PlaceOf(vfs::Vfs(scope.tree->share->root), *target.file, intent); };
-    const NtStatus placed = co_await scope.RunBlocking(look);
-    if (!placed.ok()) co_return false;
+    const vfs::Vfs vfs(scope.tree->share->root);
+    const auto look = [&] { return PlaceOf(vfs, *target.file, intent); };
+    placed = co_await scope.RunBlocking(look);
   }
-  const auto start = [&](net::CompletionOf<absl::Status> done) {
-    scope.server.handles->PutIntent(intent, std::move(done));
-  };
-  const absl::Status stored = co_await net::AwaitCallback<absl::Status>(scope.loop(), start);
-  // One that failed may yet be stored.
-  if (!stored.ok()) DropIntent(scope, plan);
-  co_return stored.ok();
+  if (placed.ok()) {
+    const auto start = [&](net::CompletionOf<absl::Status> done) {
+      scope.server.handles->PutIntent(intent, std::move(done));
+    };
+    const absl::Status stored = co_await net::AwaitCallback<absl::Status>(scope.loop(), start);
+    caller.has_intent = stored.ok();
+    // One that failed may yet be stored.
+    if (!stored.ok()) scope.server.handles->DropIntent(intent.key);
+  }
+  if (!caller.has_intent) caller.mark.reset();
 }
 
-void DropIntent(const dispatch::RequestScope& scope, const CreatePlan& plan) {
-  scope.server.handles->DropIntent(KeyOf(scope, plan));
+void EndIntent(const dispatch::RequestScope& scope, const CreateCaller& caller, NtStatus status) {
+  if (!caller.has_intent) return;
+  const bool is_untold = status == NtStatus::kNetworkNameDeleted || status == NtStatus::kCancelled;
+  if (is_untold) return AdoptIntent(scope.server, caller.intent);
+  scope.server.handles->DropIntent(caller.intent.key);
 }
 
 void AdoptIntent(dispatch::ServerContext& server, castore::CreateIntent intent) {

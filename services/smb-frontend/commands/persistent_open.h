@@ -25,12 +25,13 @@ bool WantsPersistent(const dispatch::RequestScope& scope, const CreatePlan& plan
 void PreparePersistence(const dispatch::RequestScope& scope, const CreatePlan& plan,
                         CreateCaller& caller);
 
-// What the CREATE is about to do with `target` is on record. False: the store cannot take it.
-net::Task<bool> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
-                             const CreateTarget& target);
+// What the CREATE is about to do with `target` is on record, and `caller` says so. Where the store cannot
+// take it, the CREATE is none of a persistent handle any more: it has no mark.
+net::Task<void> RecordIntent(dispatch::RequestScope& scope, const CreatePlan& plan,
+                             const CreateTarget& target, CreateCaller& caller);
 
-// It came to nothing.
-void DropIntent(const dispatch::RequestScope& scope, const CreatePlan& plan);
+// The CREATE failed. When its client has not been told, because it is gone, it may send it again.
+void EndIntent(const dispatch::RequestScope& scope, const CreateCaller& caller, NtStatus status);
 
 // The intent of a CREATE that a crash interrupted: its client may send it again, for as long as it
 // would have had to come back. Main thread or workers.

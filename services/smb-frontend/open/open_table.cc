@@ -49,6 +49,16 @@ std::shared_ptr<OpenFile> OpenTable::FindByCreateGuid(const smbwire::Guid& clien
   return FindVolatile(volatile_id);
 }
 
+bool OpenTable::BeginCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid) {
+  absl::MutexLock lock(&guid_mutex_);
+  return creating_.insert({client_guid, create_guid}).second;
+}
+
+void OpenTable::EndCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid) {
+  absl::MutexLock lock(&guid_mutex_);
+  creating_.erase({client_guid, create_guid});
+}
+
 std::vector<std::shared_ptr<OpenFile>> OpenTable::FindByAppInstance(
     const smbwire::Guid& id) const {
   std::vector<uint64_t> ids;

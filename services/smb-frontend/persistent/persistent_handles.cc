@@ -41,11 +41,13 @@ void PersistentHandles::Complete(uint64_t persistent_id, CaIntent intent, Done d
   {
     absl::MutexLock lock(&mutex_);
     const auto found = entries_.find(persistent_id);
-    CONTINUO_CHECK(found != entries_.end());
-    CONTINUO_CHECK(!found->second.is_live);
-    found->second.is_live = true;
-    AddPut(found->second, intent, std::move(done));
+    if (found != entries_.end()) {
+      CONTINUO_CHECK(!found->second.is_live);
+      found->second.is_live = true;
+      AddPut(found->second, intent, std::exchange(done, nullptr));
+    }
   }
+  if (done) done(absl::NotFoundError("the open has ended"));
   Drain();
 }
 
