@@ -92,8 +92,8 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     events.on_lost = [this](const absl::Status& status) { request_exit_(status); };
     store_ = clients::CaStoreClient::Attach(socket_path, std::move(events));
     handles_->AttachTo(store_.get());
-    attached_.Notify();
     server_.handles = handles_.get();
+    attached_.Notify();  // Handouts may be waiting.
   }
 
   absl::Status WaitUntilRestored() {
