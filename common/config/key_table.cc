@@ -194,11 +194,10 @@ void AddAvailability(std::vector<KeyInfo>& t) {
   t.push_back(G("ca_path", &Global::ca_path, kRestart, AbsolutePathCodec(),
                 "Directory on shared storage of the persistent-handle database."));
   t.push_back(S("ca_params", &Share::ca_params, CaParamsCodec(),
-                "Where this share's persistent handles are kept; path defaults to "
-                "<ca_path>/<netname>."));
+                "path is accepted for older files: all persistent handles are kept below ca_path."));
   t.push_back(S("ca_write_through", &Share::ca_write_through, BooleanCodec(),
-                "Writes through a persistent handle are durable before they are acknowledged; "
-                "false is weaker than the protocol promises."));
+                "What is changed through a persistent handle (data, size, names, attributes) is "
+                "durable before it is acknowledged; false is weaker than the protocol promises."));
   t.push_back(G("ca_reclaim_hold", &Global::ca_reclaim_hold, kReload,
                 seconds(absl::ZeroDuration(), absl::Minutes(2)),
                 "How long an open waits for the owner of a disconnected persistent handle."));
@@ -295,7 +294,10 @@ void AddShares(std::vector<KeyInfo>& t) {
   t.push_back(S("remark", &Share::remark, TextCodec("text"), "Comment in listings."));
   t.push_back(S("vfs", &Share::vfs, VfsCodec(),
                 "Backend. libc:force_sync makes every write and metadata change durable before it "
-                "is acknowledged."));
+                "is acknowledged. It is needed where clients without persistent handles must lose "
+                "nothing that they were told of when a node fails: SMB 2 and macOS clients, mounts "
+                "without persistenthandles, directories. Through persistent handles everything is "
+                "durable without it. It costs a sync for each change."));
   t.push_back(S("permissions", &Share::permissions, PermissionsCodec(),
                 "Who may connect, and to do what: who is everyone, anonymous, "
                 "authenticatedusers, a user, @group or *S-1-…; access is no, read, change or "

@@ -157,9 +157,12 @@ void FilesImpl::RestoreLease(Stream& stream, Open& open, const PersistentLease& 
   lease.opens.push_back(&open);
   const bool is_newer = is_new || IsNewer(from.epoch, lease.epoch);
   if (!is_newer && from.epoch != lease.epoch) return;
-  lease.state = is_newer ? from.state : lease.state & from.state;
+  const uint32_t state = is_newer ? from.state : lease.state & from.state;
+  // What one record says is on record.
+  const bool has_changed = !is_new && (state != lease.state || from.epoch != lease.epoch);
+  lease.state = state;
   lease.epoch = from.epoch;
-  Touch(lease);
+  if (has_changed || state != from.state) Touch(lease);
   if (lease.is_breaking() && (is_newer || lease.break_to == lease.state)) {
     EndBreak(&lease.break_id, effects);
   }

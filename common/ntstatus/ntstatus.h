@@ -83,6 +83,7 @@ namespace continuo {
   X(kPipeBusy, 0xC00000AE, "STATUS_PIPE_BUSY")                                               \
   X(kPipeDisconnected, 0xC00000B0, "STATUS_PIPE_DISCONNECTED")                               \
   X(kPipeClosing, 0xC00000B1, "STATUS_PIPE_CLOSING")                                         \
+  X(kFileForcedClosed, 0xC00000B6, "STATUS_FILE_FORCED_CLOSED")                              \
   X(kPipeEmpty, 0xC00000D9, "STATUS_PIPE_EMPTY")                                             \
   X(kInvalidReadMode, 0xC00000B4, "STATUS_INVALID_READ_MODE")                                \
   X(kIoTimeout, 0xC00000B5, "STATUS_IO_TIMEOUT")                                             \

@@ -10,7 +10,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "conformance", "hostile"))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from smb2_client import (DIALECT_210, LOCK, LOCK_NOT_GRANTED, READ, SUCCESS,  # noqa: E402
                          Connection, hex_status, lock_body, read_body)
 

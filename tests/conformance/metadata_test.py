@@ -10,7 +10,6 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-sys.path.insert(0, os.path.join(HERE, "hostile"))
 import processes  # noqa: E402
 from continuo_server import ContinuoServer, ServerOptions  # noqa: E402
 from results import Results, check, check_equal, run  # noqa: E402

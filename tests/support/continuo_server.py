@@ -40,6 +40,7 @@ class ServerOptions:
     port: int = 0                           # 0: a free one
     shares: tuple = ("data", "data2")
     share_lines: tuple = ()                 # more lines of each share's block
+    lines_of: dict = dataclasses.field(default_factory=dict)  # share: more lines of its block
     global_lines: tuple = ()                # more lines of the global block
     user: str = "tester"
     password: str = "Pass-word-1"
@@ -100,7 +101,8 @@ class ContinuoServer:
             os.makedirs(self.path(share), exist_ok=True)
             os.chmod(self.path(share), 0o777)
             lines += ["[share]", f"netname = {share}", f"path = {self.path(share)}",
-                      "permissions = authenticatedusers:full", *options.share_lines, "[/share]"]
+                      "permissions = authenticatedusers:full", *options.share_lines,
+                      *options.lines_of.get(share, ()), "[/share]"]
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
@@ -201,6 +203,19 @@ class ContinuoServer:
             self.process.wait()
             return f"the group did not end within {STOP_TIMEOUT_S} s: {self.log_tail()}"
         return None if code == 0 else f"the group ended with {code}: {self.log_tail()}"
+
+    def crash(self):
+        """Kills the whole group at once, as a node's death does; what was told to clients stays."""
+        processes.kill_all(self.group())
+        self.process.wait()
+        gone = processes.wait_until(lambda: not self.left_over(), STOP_TIMEOUT_S)
+        if not gone:
+            raise RuntimeError(f"killed processes are still there: {self.left_over()}")
+
+    def start_again(self):
+        """After a crash, on the same directories; returns when it serves."""
+        self.launch()
+        self.wait_ready()
 
     def __enter__(self):
         try:

@@ -14,7 +14,6 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-sys.path.insert(0, os.path.join(HERE, "..", "conformance", "hostile"))
 import grpc  # noqa: E402
 from continuo_server import DAEMONS, ContinuoServer, ServerOptions  # noqa: E402
 from processes import wait_until  # noqa: E402

@@ -18,7 +18,6 @@ endif()
 option(CONTINUO_BUILD_TESTS "Build the unit tests" ON)
 option(CONTINUO_BUILD_FUZZERS "Build the libFuzzer targets (Clang)" OFF)
 option(CONTINUO_PARSERS_ONLY "Build only what needs no gRPC: the pure libraries and their tests" OFF)
-option(CONTINUO_FAULT_POINTS "Compile the fault points in" OFF)
 set(CONTINUO_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 
 # ccache makes the second preset of a CI run cheap. Precompiled headers need the sloppiness, and the

@@ -10,6 +10,7 @@
 #include <absl/strings/strip.h>
 
 #include "common/base/check.h"
+#include "common/base/fault_point.h"
 #include "common/logging/log.h"
 
 namespace continuo::castore {
@@ -36,7 +37,9 @@ class Incarnation final : public Medium {
 
   absl::Status Write(const std::vector<Change>& changes, const Content& content) override {
     if (database_ == nullptr) CONTINUO_RETURN_IF_ERROR(BeginAnew(content));
+    CONTINUO_FAULT_POINT("castore.before_sync");
     const absl::Status written = changes.empty() ? absl::OkStatus() : database_->Write(changes);
+    CONTINUO_FAULT_POINT("castore.after_sync");
     if (!written.ok()) {
       database_ = nullptr;
       return written;

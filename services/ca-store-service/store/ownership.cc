@@ -64,13 +64,16 @@ std::string ReadSmallFile(const std::string& path) {
   return text;
 }
 
-// Field 22 of /proc/PID/stat; 0 when there is no such process. The name in field 2 may hold blanks.
+// Field 22 of /proc/PID/stat; 0 when there is no such process, or when it has ended and only waits for
+// its parent to ask: an init that is slow to do so must not keep its node from starting again. What is
+// left of its threads still holds the lock. The name in field 2 may hold blanks.
 uint64_t StartTicksOf(int64_t pid) {
   const std::string stat = ReadSmallFile(absl::StrFormat("/proc/%d/stat", pid));
   const size_t after_name = stat.rfind(')');
   if (after_name == std::string::npos) return 0;
   const std::vector<std::string> fields =
       absl::StrSplit(absl::string_view(stat).substr(after_name + 1), ' ', absl::SkipEmpty());
+  if (!fields.empty() && (fields[0] == "Z" || fields[0] == "X")) return 0;
   uint64_t ticks = 0;
   constexpr size_t kStartTimeAfterName = 19;
   if (fields.size() <= kStartTimeAfterName ||

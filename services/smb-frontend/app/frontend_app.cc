@@ -10,6 +10,7 @@
 #include "common/logging/log.h"
 #include "common/rpc/channel.h"
 #include "continuo/frontend/v1/frontend_admin_service.grpc.pb.h"
+#include "services/smb-frontend/app/file_limit.h"
 #include "services/smb-frontend/app/server_identity.h"
 #include "services/smb-frontend/app/session_pipe_environment.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
@@ -84,6 +85,7 @@ absl::StatusOr<std::unique_ptr<daemon::App>> FrontendApp::Start(
 absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   const config::Config& config = *context.config;
   registry_ = context.registry;
+  RaiseFileLimit();
   {
     absl::MutexLock lock(&server_.reload_mutex);
     server_.config_in_force = context.config;

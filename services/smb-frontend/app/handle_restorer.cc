@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <absl/synchronization/notification.h>
 
 #include "common/bytes/byte_reader.h"
@@ -15,7 +18,6 @@
 #include "services/smb-frontend/net/worker_pool.h"
 #include "services/smb-frontend/open/paths.h"
 #include "services/smb-frontend/persistent/handle_state.h"
-#include "services/smb-frontend/vfs/stable.h"
 
 namespace continuo::app {
 namespace {
@@ -35,16 +37,6 @@ class Work final : public net::WorkItem {
  private:
   const std::function<void()> run_;
 };
-
-vfs::FileAccess AccessOf(uint32_t access) {
-  if ((access & (security::kFileWriteData | security::kFileAppendData)) != 0) {
-    return vfs::FileAccess::kReadWrite;
-  }
-  if ((access & (security::kFileReadData | security::kFileExecute)) != 0) {
-    return vfs::FileAccess::kRead;
-  }
-  return vfs::FileAccess::kMetadata;
-}
 
 // Who opened it, in a session that is over: the owner is all that a claim looks at.
 std::shared_ptr<session::Session> FormerSession(const castore::HandleRecord& record) {
@@ -100,8 +92,8 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     events.on_lost = [this](const absl::Status& status) { request_exit_(status); };
     store_ = clients::CaStoreClient::Attach(socket_path, std::move(events));
     handles_->AttachTo(store_.get());
-    attached_.Notify();
     server_.handles = handles_.get();
+    attached_.Notify();  // Handouts may be waiting.
   }
 
   absl::Status WaitUntilRestored() {
@@ -122,13 +114,15 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
 
  private:
   // One handout; who finishes its last record says so.
-  struct Batch {
-    clients::CaHandout handout;
-    std::atomic<size_t> left{0};
-  };
   struct Expiry {
     std::shared_ptr<open::OpenFile> open;
     absl::Duration timeout;
+  };
+  struct Batch {
+    clients::CaHandout handout;
+    std::atomic<size_t> left{0};
+    absl::Mutex mutex;
+    std::vector<Expiry> expiries ABSL_GUARDED_BY(mutex);
   };
 
   void Begin(clients::CaHandout handout) {
@@ -136,6 +130,9 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     auto batch = std::make_shared<Batch>();
     batch->handout = std::move(handout);
     batch->left = batch->handout.records.size() + 1;
+    for (castore::CreateIntent& intent : batch->handout.intents) {
+      commands::AdoptIntent(server_, std::move(intent));
+    }
     const size_t count = batch->handout.records.size();
     for (size_t first = 0; first < count; first += kRecordsPerItem) {
       const size_t end = std::min(first + kRecordsPerItem, count);
@@ -148,6 +145,7 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
 
   void Finish(const std::shared_ptr<Batch>& batch) {
     if (batch->left.fetch_sub(1) != 1) return;
+    ScheduleExpiries(*batch);
     store_->Restored(batch->handout.number);
     if (batch->handout.is_last && !is_restored_.exchange(true)) restored_.Notify();
   }
@@ -168,26 +166,15 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     }
     const auto session = FormerSession(record);
     if (session == nullptr) return Leave(batch, record, "its owner is no SID");
-    const vfs::Vfs vfs(share->root);
-    auto file = vfs::OpenByKey(vfs, record.file, record.path, AccessOf(record.access));
-    NtStatus status = file.status();
-    std::shared_ptr<vfs::StreamHandle> stream;
-    if (status.ok() && !record.stream.empty()) {
-      auto found = vfs::OpenStream(vfs, *file, record.stream, vfs::StreamOpen::kExisting);
-      status = found.status();
-      if (found.ok()) stream = *std::move(found);
-    }
-    if (status == NtStatus::kObjectNameNotFound) {
+    // Of another file system than the share is on now.
+    if (record.file.fs != share->root->file_system()) {
       counts.gone.fetch_add(1);
       logging::Info("handle.gone", {{"id", logging::Hex(record.persistent_id)}});
       handles_->Discard(record.persistent_id);
       return Finish(batch);
     }
-    if (!status.ok()) return Leave(batch, record, status.name());
     auto open = MakeOpen(record, share, session);
-    open->file = *std::move(file);
-    open->stream = std::move(stream);
-    open->SetPathInShare(open->file->path);
+    open->SetPathInShare(record.path);
     Enter(batch, record, std::move(open));
   }
 
@@ -207,9 +194,17 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
     facts.share_access = record.share_access;
     facts.create_options = record.create_options;
     facts.file_key = record.file;
+    facts.stream_name = record.stream;
     if (record.lease) facts.lease_key = record.lease->key;
     facts.create_guid = record.create_guid;
     facts.created = record.create_time;
+    facts.channel_sequence = std::make_shared<open::ChannelSequence>(record.channel_sequence);
+    if (record.app_instance) {
+      facts.app_instance_id = record.app_instance->id;
+      const smbwire::AppInstanceVersion version{.high = record.app_instance->version_high,
+                                                .low = record.app_instance->version_low};
+      if (version.high != 0 || version.low != 0) facts.app_instance_version = version;
+    }
     auto open = commands::NewOpenFile(std::move(facts));
     absl::MutexLock lock(&open->mutex());
     open::OpenFile::Mutable& state = open->state();
@@ -251,11 +246,24 @@ class HandleRestorer::Impl : public std::enable_shared_from_this<Impl> {
       return Finish(batch);
     }
     counts.restored.fetch_add(1);
-    net::EventLoop& loop = server_.loops->loop(id % server_.loops->size());
-    loop.Post([this, &loop, open, timeout] {
-      commands::ScheduleExpiry(server_, loop, open, timeout);
-    });
+    {
+      absl::MutexLock lock(&batch->mutex);
+      batch->expiries.push_back({open, timeout});
+    }
     Finish(batch);
+  }
+
+  // One message to a loop for all of a handout.
+  void ScheduleExpiries(Batch& batch) {
+    absl::MutexLock lock(&batch.mutex);
+    if (batch.expiries.empty()) return;
+    net::EventLoop& loop =
+        server_.loops->loop(batch.handout.number % server_.loops->size());
+    loop.Post([this, &loop, expiries = std::move(batch.expiries)] {
+      for (const Expiry& one : expiries) {
+        commands::ScheduleExpiry(server_, loop, one.open, one.timeout);
+      }
+    });
   }
 
   dispatch::ServerContext& server_;

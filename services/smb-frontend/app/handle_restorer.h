@@ -4,9 +4,11 @@
 //   restorer.Attach(socket_path);
 //   CONTINUO_RETURN_IF_ERROR(restorer.WaitUntilRestored());     // then listen
 //
-// Each record by itself: its file is looked for by key, opened, and the open put into the table and the
-// FSA without a client. A record that cannot come back (its file is gone) is deleted; one that cannot be
-// judged now (its share is not served, its file system answers with an error) stays where it is.
+// Each record by itself: the open is put into the table and the FSA without a client and without a
+// descriptor; its file is looked for, by key, when the client is back or it is to be deleted. So a start
+// costs neither a descriptor nor a disk access for a handle. A record that cannot come back (its file
+// system is another one now) is deleted; one that cannot be judged now (its share is not served) stays
+// where it is.
 //
 // Threading: records are handled by the worker threads; the members are for the main thread.
 #pragma once
@@ -27,7 +29,7 @@ namespace continuo::app {
 // Counted since the start.
 struct RestoreCounts {
   std::atomic<uint64_t> restored{0};
-  std::atomic<uint64_t> gone{0};     // Deleted: their files are.
+  std::atomic<uint64_t> gone{0};     // Deleted: they cannot come back.
   std::atomic<uint64_t> refused{0};  // Left where they are.
 };
 

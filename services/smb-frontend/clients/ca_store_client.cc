@@ -124,7 +124,7 @@ class StreamClient final : public CaStoreClient,
       }
     }
     if (done != nullptr) {
-      done(absl::UnavailableError("the stream to ca-store-service is lost"));
+      done(absl::CancelledError("the stream to ca-store-service is lost"));
       return;
     }
     Flush();
@@ -156,7 +156,8 @@ class StreamClient final : public CaStoreClient,
     }
     const absl::Status lost(status.code(), "the stream to ca-store-service ended: " +
                                                std::string(base::ToStd(status.message())));
-    for (auto& [op, done] : waiting) done(lost);
+    const absl::Status over = absl::CancelledError(lost.message());
+    for (auto& [op, done] : waiting) done(over);
     if (!absl::IsCancelled(status) && events_.on_lost != nullptr) events_.on_lost(lost);
   }
 

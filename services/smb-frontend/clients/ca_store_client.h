@@ -17,10 +17,12 @@
 // later change has succeeded; a crash before that may still bring it. So a CREATE whose put failed is
 // granted without persistence, or given up, after which DeleteRecord is called until it succeeds.
 //   ResourceExhausted   the disk below ca_path is full
-//   Unavailable         ca_path cannot be written, or the stream to the service is lost
+//   Unavailable         ca_path cannot be written
 //   DeadlineExceeded    ca_path has not answered for some seconds
 //   InvalidArgument     the record breaks a limit of common/castore/handle_record.h
 //   FailedPrecondition  another node has taken over; the group is about to end
+//   Cancelled           the stream to the service is lost or was stopped; so is the group
+// With the last two nobody may be told anything any more: what is stored decides.
 //
 // Threading: every method may be called from any thread and returns at once. Each `done` runs exactly
 // once, on a gRPC thread, or before the call returns when the stream is lost already; it must not
@@ -87,7 +89,7 @@ class CaStoreClient {
   // For statistics: what became of a handle that was handed out, when it was not closed.
   virtual void ReportOutcome(uint64_t persistent_id, CaOutcome outcome) = 0;
 
-  // Ends the stream. Changes without a result get Cancelled; they may or may not be stored.
+  // Ends the stream.
   virtual void Stop() = 0;
 };
 

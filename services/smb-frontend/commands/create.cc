@@ -1,7 +1,9 @@
 #include <utility>
 
+#include "common/base/fault_point.h"
 #include "common/bytes/utf16.h"
 #include "common/smbwire/create.h"
+#include "services/smb-frontend/commands/app_instance.h"
 #include "services/smb-frontend/commands/commands.h"
 #include "services/smb-frontend/commands/create_job.h"
 #include "services/smb-frontend/commands/create_pipe.h"
@@ -35,7 +37,8 @@ NtStatus CheckLimits(RequestScope& scope, const config::Global& config) {
 }
 
 fsa::OpenRequest MakeFsaRequest(const RequestScope& scope, const CreatePlan& plan,
-                                          const CreateTarget& target, smbwire::FileId id) {
+                                const CreateCaller& caller, const CreateTarget& target,
+                                smbwire::FileId id) {
   fsa::OpenRequest request;
   request.open = fsa::OpenId(id.volatile_id);
   request.file = target.file->key;
@@ -49,12 +52,11 @@ fsa::OpenRequest MakeFsaRequest(const RequestScope& scope, const CreatePlan& pla
   request.is_directory = target.is_directory;
   request.is_delete_on_close = plan.is_delete_on_close;
   if (target.is_created) request.action = fsa::OpenAction::kCreated;
-  else if (plan.Overwrites()) request.action = fsa::OpenAction::kOverwrite;
+  else if (plan.Overwrites() && !target.is_overwritten) request.action = fsa::OpenAction::kOverwrite;
   request.oplock = plan.oplock;
   request.lease = plan.lease;
   if (plan.durable.IsRequest() && !target.is_directory) {
-    request.durability = WantsPersistent(scope, plan) ? fsa::Durability::kPersistent
-                                                      : fsa::Durability::kDurable;
+    request.durability = caller.mark ? fsa::Durability::kPersistent : fsa::Durability::kDurable;
   }
   request.waits_for_reclaim = scope.server.handles != nullptr &&
                               scope.server.config()->global.ca_reclaim_hold > absl::ZeroDuration();
@@ -210,6 +212,10 @@ std::shared_ptr<open::OpenFile> MakeOpen(const RequestScope& scope, const Create
   if (plan.lease) facts.lease_key = plan.lease->key;
   if (plan.durable.wants_v2) facts.create_guid = plan.durable.wants_v2->create_guid;
   facts.created = absl::Now();
+  facts.app_instance_id = plan.app_instance_id;
+  facts.app_instance_version = plan.app_instance_version;
+  facts.channel_sequence =
+      std::make_shared<open::ChannelSequence>(scope.header.channel_sequence());
   std::shared_ptr<open::OpenFile> open = NewOpenFile(std::move(facts));
   open->file = target.file;
   open->stream = target.stream;
@@ -280,64 +286,109 @@ net::Task<NtStatus> CheckNewLease(RequestScope& scope, const CreatePlan& plan,
   co_return found == NtStatus::kObjectNameNotFound ? is_free : NtStatus(NtStatus::kSuccess);
 }
 
+// A persistent CREATE that would make something says so on record first. Where that cannot be
+// written, its handle will not be persistent.
+net::Task<NtResult<CreateTarget>> Find(RequestScope& scope, const CreatePlan& plan,
+                                       CreateCaller& caller) {
+  const auto find = [&] { return FindOrCreate(plan, caller); };
+  NtResult<CreateTarget> target = co_await scope.RunBlocking(find);
+  if (!target.ok() || target->missing_name.empty()) co_return target;
+  CONTINUO_FAULT_POINT("create.found_missing");
+  co_await RecordIntent(scope, plan, *target, caller);
+  CONTINUO_FAULT_POINT("create.intended");
+  co_return co_await scope.RunBlocking(find);
+}
+
+net::Task<NtStatus> OverwriteFound(RequestScope& scope, const CreatePlan& plan,
+                                   CreateCaller& caller, CreateTarget& target) {
+  if (caller.mark && !caller.has_intent) {
+    co_await RecordIntent(scope, plan, target, caller);
+    CONTINUO_FAULT_POINT("create.intended");
+  }
+  const auto overwrite = [&] { return Overwrite(plan, caller, target); };
+  co_return co_await scope.RunBlocking(overwrite);
+}
+
+// One attempt. Errors: FILE_DELETED when the object was deleted while the open waited.
+net::Task<NtStatus> CreateOnce(RequestScope& scope, const CreatePlan& plan,
+                               CreateCaller& caller) {
+  NtResult<CreateTarget> target = co_await Find(scope, plan, caller);
+  if (!target.ok()) co_return target.status();
+  const smbwire::FileId id = scope.server.opens.NewFileId();
+  fsa::OpenRequest request = MakeFsaRequest(scope, plan, caller, *target, id);
+  if (target->is_created || target->is_base_created) {
+    AnnounceCreated(scope, *target, fsa::OpenId(0));
+  }
+  std::shared_ptr<open::OpenFile> open = MakeOpen(scope, plan, *target, id);
+  Enter(scope, open);
+  const bool is_persistent = request.durability == fsa::Durability::kPersistent;
+  if (is_persistent) PrepareRecord(scope, plan, *target, *open, CreateAction(plan, *target));
+  const NtResult<fsa::OpenGrant> grant = co_await OpenInFsa(scope, std::move(request));
+  if (!grant.ok()) {
+    if (is_persistent) AbandonRecord(scope, *open);
+    Forget(scope, *open);
+    co_return grant.status();
+  }
+  CONTINUO_FAULT_POINT("create.granted");
+  {
+    absl::MutexLock lock(&open->mutex());
+    open::OpenFile::Mutable& state = open->state();
+    if (state.early_breaks.empty()) state.oplock = grant->oplock;
+    state.is_durable = grant->is_durable;
+    state.is_persistent = is_persistent;
+    state.durable_timeout = DurableTimeout(plan.durable, scope.server.config()->global);
+    state.grant = *grant;
+    state.create_action = CreateAction(plan, *target);
+  }
+  const NtStatus settled = co_await Settle(scope, open);
+  if (!settled.ok()) co_return settled;
+  if (!target->is_created && plan.Overwrites() && !target->is_overwritten) {
+    const NtStatus overwritten = co_await OverwriteFound(scope, plan, caller, *target);
+    if (!overwritten.ok()) {
+      scope.open = nullptr;
+      const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
+      (void)closed;
+      co_return overwritten;
+    }
+  }
+  fsa::OpenGrant told = *grant;
+  const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
+  // Of a file itself the VFS has seen to it.
+  if (has_changed && !is_persistent && target->stream != nullptr) {
+    const NtStatus stable = co_await Stabilize(scope, open);
+    if (!stable.ok()) {
+      scope.open = nullptr;
+      const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
+      (void)closed;
+      co_return stable;
+    }
+  }
+  if (is_persistent) {
+    const bool is_on_record =
+        co_await CompleteRecord(scope, open,
+                                {.has_changed_file = has_changed,
+                                 .has_intent = caller.has_intent || caller.is_interrupted});
+    if (!is_on_record) told.is_durable = IsDurable(*open);
+  }
+  EncodeReply(scope, plan, *target, told, CreateAction(plan, *target));
+  ReleaseEarlyBreaks(scope, *open);
+  co_return NtStatus::kSuccess;
+}
+
 net::Task<NtStatus> CreateOnDisk(RequestScope& scope, const CreatePlan& plan) {
-  const CreateCaller caller{.share = *scope.tree->share,
-                            .token = scope.identity->token,
-                            .ceiling = scope.tree->maximal_access};
+  CreateCaller caller{.share = *scope.tree->share,
+                      .token = scope.identity->token,
+                      .ceiling = scope.tree->maximal_access};
   const NtStatus lease = co_await CheckNewLease(scope, plan, caller);
   if (!lease.ok()) co_return lease;
+  if (WantsPersistent(scope, plan)) PreparePersistence(scope, plan, caller);
   for (int attempt = 0; attempt < kMaxVanished; ++attempt) {
-    const auto find = [&] { return FindOrCreate(plan, caller); };
-    NtResult<CreateTarget> target = co_await scope.RunBlocking(find);
-    if (!target.ok()) co_return target.status();
-    const smbwire::FileId id = scope.server.opens.NewFileId();
-    fsa::OpenRequest request = MakeFsaRequest(scope, plan, *target, id);
-    if (target->is_created || target->is_base_created) {
-      AnnounceCreated(scope, *target, fsa::OpenId(0));
-    }
-    std::shared_ptr<open::OpenFile> open = MakeOpen(scope, plan, *target, id);
-    Enter(scope, open);
-    const bool is_persistent = request.durability == fsa::Durability::kPersistent;
-    if (is_persistent) PrepareRecord(scope, plan, *target, *open, CreateAction(plan, *target));
-    const NtResult<fsa::OpenGrant> grant = co_await OpenInFsa(scope, std::move(request));
-    if (!grant.ok()) {
-      if (is_persistent) AbandonRecord(scope, *open);
-      Forget(scope, *open);
-      if (grant.status() == NtStatus::kFileDeleted) continue;
-      co_return grant.status();
-    }
-    {
-      absl::MutexLock lock(&open->mutex());
-      open::OpenFile::Mutable& state = open->state();
-      if (state.early_breaks.empty()) state.oplock = grant->oplock;
-      state.is_durable = grant->is_durable;
-      state.is_persistent = is_persistent;
-      state.durable_timeout = DurableTimeout(plan.durable, scope.server.config()->global);
-      state.grant = *grant;
-      state.create_action = CreateAction(plan, *target);
-    }
-    const NtStatus settled = co_await Settle(scope, open);
-    if (!settled.ok()) co_return settled;
-    if (!target->is_created && plan.Overwrites()) {
-      const auto overwrite = [&] { return Overwrite(plan, caller, *target); };
-      const NtStatus overwritten = co_await scope.RunBlocking(overwrite);
-      if (!overwritten.ok()) {
-        scope.open = nullptr;
-        const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), open);
-        (void)closed;
-        co_return overwritten;
-      }
-    }
-    fsa::OpenGrant told = *grant;
-    if (is_persistent) {
-      const bool has_changed = target->is_created || target->is_base_created || plan.Overwrites();
-      const bool is_on_record = co_await CompleteRecord(scope, open, has_changed);
-      if (!is_on_record) told.is_durable = IsDurable(*open);
-    }
-    EncodeReply(scope, plan, *target, told, CreateAction(plan, *target));
-    ReleaseEarlyBreaks(scope, *open);
-    co_return NtStatus::kSuccess;
+    const NtStatus status = co_await CreateOnce(scope, plan, caller);
+    if (status == NtStatus::kFileDeleted) continue;
+    if (!status.ok()) EndIntent(scope, caller, status);
+    co_return status;
   }
+  EndIntent(scope, caller, NtStatus::kObjectNameNotFound);
   co_return NtStatus::kObjectNameNotFound;
 }
 
@@ -358,11 +409,52 @@ net::Task<NtResult<CreateTarget>> TargetOf(RequestScope& scope,
   co_return target;
 }
 
+// What a claimed open from a record stands for. Where it is gone so is the open; where it cannot be had
+// now the client may try again.
+net::Task<NtResult<FoundAgain>> FindClaimed(RequestScope& scope,
+                                            std::shared_ptr<open::OpenFile> claimed) {
+  const auto find = [&] { return FindAgain(*claimed, FileAccessOf(claimed->granted_access())); };
+  NtResult<FoundAgain> found = co_await scope.loop().RunBlocking(nullptr, find);
+  if (found.ok()) co_return found;
+  if (found.status() == NtStatus::kObjectNameNotFound) {
+    const NtStatus closed = co_await CloseOpen(scope.server, scope.loop(), std::move(claimed));
+    (void)closed;
+    co_return NtStatus::kObjectNameNotFound;
+  }
+  absl::Duration timeout;
+  {
+    absl::MutexLock lock(&claimed->mutex());
+    claimed->state().is_disconnected = true;
+    timeout = claimed->state().durable_timeout;
+  }
+  ScheduleExpiry(scope.server, scope.loop(), claimed, timeout);
+  co_return found.status();
+}
+
+// The file was renamed while nobody looked.
+void FollowRename(RequestScope& scope, open::OpenFile& open) {
+  const std::string old_path = open.PathInShare();
+  if (open.file->path == old_path) return;
+  open.SetPathInShare(open.file->path);
+  scope.server.fsa->Renamed({.file = open.facts().file_key,
+                             .old_path = open::AbsolutePath(open.share(), old_path),
+                             .new_path = open::AbsolutePath(open.share(), open.file->path)});
+}
+
 // The client is back and takes up what it had.
 net::Task<NtStatus> TakeUp(RequestScope& scope, const CreatePlan& plan,
                            std::shared_ptr<open::OpenFile> claimed, uint32_t create_action) {
+  FoundAgain found{.file = claimed->file, .stream = claimed->stream};
+  if (found.file == nullptr) {
+    NtResult<FoundAgain> again = co_await FindClaimed(scope, claimed);
+    if (!again.ok()) co_return again.status();
+    found = *std::move(again);
+  }
   // From here on breaks find the new session; they wait until it has been told of the open.
   std::shared_ptr<open::OpenFile> open = SucceedOpen(scope, *claimed);
+  open->file = std::move(found.file);
+  open->stream = std::move(found.stream);
+  FollowRename(scope, *open);
   (void)claimed->BeginClose();
   scope.server.opens.Replace(open);
   scope.session->AddOpen(open->file_id().volatile_id);
@@ -440,6 +532,26 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
   co_return NtStatus::kSuccess;
 }
 
+// Two of one create GUID at a time would each find what the other one makes.
+net::Task<NtStatus> CreateWithGuid(RequestScope& scope, const CreatePlan& plan) {
+  const smbwire::Guid client_guid = scope.connection.negotiated().client_guid;
+  const smbwire::Guid create_guid = plan.durable.wants_v2->create_guid;
+  open::OpenTable& opens = scope.server.opens;
+  if (!opens.BeginCreate(client_guid, create_guid)) {
+    const bool is_replay = (scope.header.flags & smbwire::kFlagReplayOperation) != 0;
+    co_return is_replay ? NtStatus(NtStatus::kFileNotAvailable) : kStatusDuplicateObjectid;
+  }
+  std::shared_ptr<open::OpenFile> known = opens.FindByCreateGuid(client_guid, create_guid);
+  NtStatus status;
+  if (known != nullptr) {
+    status = co_await Replay(scope, plan, std::move(known));
+  } else {
+    status = co_await CreateOnDisk(scope, plan);
+  }
+  opens.EndCreate(client_guid, create_guid);
+  co_return status;
+}
+
 }  // namespace
 
 net::Task<NtStatus> HandleCreate(RequestScope& scope) {
@@ -460,6 +572,9 @@ net::Task<NtStatus> HandleCreate(RequestScope& scope) {
         scope.connection.negotiated().client_guid, plan->durable.wants_v2->create_guid);
     if (known != nullptr) co_return co_await Replay(scope, *plan, std::move(known));
   }
+  const NtStatus superseded = co_await CloseFormerInstance(scope, *plan);
+  if (!superseded.ok()) co_return superseded;
+  if (plan->durable.wants_v2) co_return co_await CreateWithGuid(scope, *plan);
   co_return co_await CreateOnDisk(scope, *plan);
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/fault_point.h"
 #include "common/security/access_check.h"
 #include "common/security/inheritance.h"
 #include "common/smbwire/file_flags.h"
@@ -139,6 +140,13 @@ NtStatus SetEas(const vfs::Vfs& vfs, vfs::File& file,
   return NtStatus::kSuccess;
 }
 
+AccessMask GrantedToCreator(const CreatePlan& plan, const CreateCaller& caller) {
+  const AccessMask granted = plan.wants_maximum_allowed()
+                                 ? (security::kFileAllAccess | plan.desired) & caller.ceiling
+                                 : plan.desired;
+  return granted & ~security::kMaximumAllowed;
+}
+
 NtResult<CreateTarget> CreateObject(const CreatePlan& plan, const CreateCaller& caller,
                                     const vfs::Found& found) {
   const bool makes_directory = plan.wants_directory && !plan.name.stream;
@@ -167,49 +175,102 @@ NtResult<CreateTarget> CreateObject(const CreatePlan& plan, const CreateCaller& 
   if (plan.name.stream) spec.attributes = vfs::kAttributeArchive;
   spec.security = *std::move(descriptor);
   if (!plan.name.stream) spec.allocation_bytes = plan.allocation_bytes;
+  if (!makes_directory) spec.mark = caller.mark;
+  if (spec.mark) spec.eas = plan.eas;
   const vfs::Vfs vfs(caller.share.root);
   auto made = makes_directory ? vfs.CreateDirectory(parent, found.leaf, spec)
                               : vfs.CreateFile(parent, found.leaf, spec);
   if (!made.ok()) return made.status();
-  if (const NtStatus status = SetEas(vfs, **made, plan.eas); !status.ok()) {
+  const NtStatus has_eas = spec.mark ? NtStatus() : SetEas(vfs, **made, plan.eas);
+  if (!has_eas.ok()) {
     [[maybe_unused]] const NtStatus undone = vfs.Remove(**made);
-    return status;
+    return has_eas;
   }
   CreateTarget target;
   target.file = *std::move(made);
   target.is_created = true;
   target.is_directory = makes_directory;
   target.parent_key = parent.key;
-  target.granted = plan.wants_maximum_allowed()
-                       ? (security::kFileAllAccess | plan.desired) & caller.ceiling
-                       : plan.desired;
-  target.granted &= ~security::kMaximumAllowed;
+  target.granted = GrantedToCreator(plan, caller);
   return target;
+}
+
+// The stage at which a crash stopped this CREATE on this object.
+std::optional<vfs::MarkStage> StageOf(const CreateCaller& caller, const vfs::File& file) {
+  if (!caller.mark || !caller.is_interrupted) return std::nullopt;
+  const std::optional<vfs::CreateMark> mark = vfs::ReadCreateMark(file);
+  if (!mark || mark->create_guid != caller.mark->create_guid ||
+      mark->client_guid != caller.mark->client_guid) {
+    return std::nullopt;
+  }
+  return mark->stage;
+}
+
+// Before a marked CREATE makes a stream of a file that it has not made itself.
+NtStatus MarkStreamMaking(const CreateCaller& caller, const vfs::File& file) {
+  vfs::CreateMark mark = *caller.mark;
+  mark.stage = vfs::MarkStage::kMakingStream;
+  return vfs::WriteCreateMark(file, mark);
 }
 
 NtStatus OpenNamedStream(const CreatePlan& plan, const CreateCaller& caller,
                          CreateTarget& target) {
   const vfs::Vfs vfs(caller.share.root);
+  const std::optional<vfs::MarkStage> stage = StageOf(caller, *target.file);
+  const bool was_making = stage && (*stage == vfs::MarkStage::kMade ||
+                                    *stage == vfs::MarkStage::kMakingStream);
   vfs::StreamOpen how = vfs::StreamOpen::kExisting;
-  if (plan.disposition == Disposition::kCreate) how = vfs::StreamOpen::kCreateExclusive;
+  if (was_making) how = vfs::StreamOpen::kOpenOrCreate;
+  else if (plan.disposition == Disposition::kCreate) how = vfs::StreamOpen::kCreateExclusive;
   else if (plan.MayCreate()) how = vfs::StreamOpen::kOpenOrCreate;
+  if (caller.mark && !was_making && !target.is_created && plan.MayCreate()) {
+    auto known = vfs::OpenStream(vfs, target.file, *plan.name.stream, vfs::StreamOpen::kExisting);
+    if (known.status() == NtStatus::kObjectNameNotFound) {
+      if (!caller.has_intent) {
+        target.missing_name = target.file->path;
+        return NtStatus();
+      }
+      CONTINUO_RETURN_IF_ERROR(MarkStreamMaking(caller, *target.file));
+    }
+  }
   auto stream = vfs::OpenStream(vfs, target.file, *plan.name.stream, how);
   if (!stream.ok()) return stream.status();
   target.is_base_created = target.is_created;
-  target.is_created = (*stream)->was_created();
+  target.is_created = was_making || (*stream)->was_created();
   target.stream = *std::move(stream);
   target.is_directory = false;
   return NtStatus::kSuccess;
 }
 
+// What this CREATE made before a crash, as if it had just made it. Its descriptor may give the creator
+// less than CREATE does.
+CreateTarget OpenMade(const CreatePlan& plan, const CreateCaller& caller,
+                      std::shared_ptr<vfs::File> file) {
+  CreateTarget target;
+  target.granted = GrantedToCreator(plan, caller);
+  target.is_created = true;
+  if (file->access != vfs::FileAccess::kReadWrite) {
+    auto fd = vfs::Vfs(caller.share.root).Reopen(*file, vfs::FileAccess::kReadWrite);
+    if (fd.ok()) {
+      file->fd = *std::move(fd);
+      file->access = vfs::FileAccess::kReadWrite;
+    }
+  }
+  target.file = std::move(file);
+  return target;
+}
+
 NtResult<CreateTarget> OpenExisting(const CreatePlan& plan, const CreateCaller& caller,
                                     std::shared_ptr<vfs::File> file) {
+  const std::optional<vfs::MarkStage> stage = StageOf(caller, *file);
+  if (stage == vfs::MarkStage::kMade) return OpenMade(plan, caller, std::move(file));
   if (const NtStatus status = CheckKind(plan, *file); !status.ok()) return status;
   if (const NtStatus status = CheckAttributes(plan, *file); !status.ok()) return status;
   const NtResult<AccessMask> granted = CheckExisting(plan, caller, *file);
   if (!granted.ok()) return granted.status();
   CreateTarget target;
   target.granted = *granted;
+  target.is_overwritten = stage == vfs::MarkStage::kOverwritten;
   target.is_directory = file->stat.IsDirectory();
   // MAXIMUM_ALLOWED may have turned out to include writing.
   const bool may_write = (*granted & kDataChange) != 0 && file->stat.IsRegular();
@@ -236,6 +297,12 @@ NtResult<CreateTarget> FindOrCreate(const CreatePlan& plan, const CreateCaller& 
       target = OpenExisting(plan, caller, std::move(found->file));
     } else {
       if (!plan.MayCreate()) return NtStatus::kObjectNameNotFound;
+      if (caller.mark && !caller.has_intent) {
+        CreateTarget missing;
+        missing.parent_key = found->parent->key;
+        missing.missing_name = found->leaf;
+        return missing;
+      }
       target = CreateObject(plan, caller, *found);
       if (target.status() == NtStatus::kObjectNameCollision) continue;
     }
@@ -244,6 +311,7 @@ NtResult<CreateTarget> FindOrCreate(const CreatePlan& plan, const CreateCaller& 
       if (const NtStatus status = OpenNamedStream(plan, caller, *target); !status.ok()) {
         return status;
       }
+      if (!target->missing_name.empty()) return target;
     }
     FillMaximal(plan, caller, *target);
     return target;
@@ -251,14 +319,33 @@ NtResult<CreateTarget> FindOrCreate(const CreatePlan& plan, const CreateCaller& 
   return NtStatus::kObjectNameCollision;
 }
 
-NtStatus Overwrite(const CreatePlan& plan, const CreateCaller& caller, CreateTarget& target) {
+namespace {
+
+NtStatus OverwriteObject(const CreatePlan& plan, const CreateCaller& caller,
+                         CreateTarget& target) {
   if (target.stream != nullptr) return target.stream->SetSize(0);
   vfs::CreateSpec spec;
   spec.attributes = plan.attributes | vfs::kAttributeArchive;
   spec.allocation_bytes = plan.allocation_bytes;
   const vfs::Vfs vfs(caller.share.root);
   CONTINUO_RETURN_IF_ERROR(vfs.ResetForOverwrite(*target.file, spec));
+  CONTINUO_FAULT_POINT("create.emptied");
   return SetEas(vfs, *target.file, plan.eas);
+}
+
+}  // namespace
+
+NtStatus Overwrite(const CreatePlan& plan, const CreateCaller& caller, CreateTarget& target) {
+  if (!caller.mark) return OverwriteObject(plan, caller, target);
+  vfs::CreateMark mark = *caller.mark;
+  mark.stage = vfs::MarkStage::kOverwriting;
+  CONTINUO_RETURN_IF_ERROR(vfs::WriteCreateMark(*target.file, mark));
+  CONTINUO_FAULT_POINT("create.marked");
+  CONTINUO_RETURN_IF_ERROR(OverwriteObject(plan, caller, target));
+  mark.stage = vfs::MarkStage::kOverwritten;
+  CONTINUO_RETURN_IF_ERROR(vfs::WriteCreateMark(*target.file, mark));
+  CONTINUO_FAULT_POINT("create.overwritten");
+  return NtStatus();
 }
 
 }  // namespace continuo::commands

@@ -155,6 +155,10 @@ NtResult<CreatePlan> PlanCreate(const smbwire::CreateRequest& request,
   if (contexts.ea_buffer) {
     CONTINUO_ASSIGN_OR_RETURN(plan.eas, CopyEas(*contexts.ea_buffer));
   }
+  if (options.dialect >= smbwire::kDialect300) plan.app_instance_id = contexts.app_instance_id;
+  if (options.dialect >= smbwire::kDialect311 && plan.app_instance_id) {
+    plan.app_instance_version = contexts.app_instance_version;
+  }
   plan.allocation_bytes = contexts.allocation_size_bytes;
   plan.wants_maximal_access = contexts.maximal_access.has_value();
   if (contexts.timewarp && contexts.timewarp->ticks != 0) {

@@ -50,6 +50,8 @@ struct CreatePlan {
   fsa::OplockLevel oplock = fsa::OplockLevel::kNone;
   std::optional<fsa::LeaseRequest> lease;
   DurableWish durable;
+  std::optional<smbwire::Guid> app_instance_id;
+  std::optional<smbwire::AppInstanceVersion> app_instance_version;
 
   // Whether an existing file is emptied.
   bool Overwrites() const {

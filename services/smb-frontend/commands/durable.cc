@@ -19,9 +19,7 @@ ClaimFacts FactsOf(open::OpenFile& open) {
   facts.client_guid = open.facts().client_guid;
   facts.create_guid = open.facts().create_guid;
   facts.lease_key = open.facts().lease_key;
-  facts.name = NameOf(open.PathInShare(), open.stream == nullptr
-                                              ? std::nullopt
-                                              : std::optional<std::string>(open.stream->name()));
+  facts.name = NameOf(open.PathInShare(), open.StreamName());
   facts.share_path = open.share().absolute_path;
   absl::MutexLock lock(&open.mutex());
   facts.is_persistent = open.state().is_persistent;
@@ -118,9 +116,8 @@ std::shared_ptr<open::OpenFile> SucceedOpen(const dispatch::RequestScope& scope,
   facts.session = scope.session;
   facts.tree = scope.tree;
   facts.client_guid = scope.connection.negotiated().client_guid;
+  facts.channel_sequence->Advance(scope.header.channel_sequence());
   std::shared_ptr<open::OpenFile> open = NewOpenFile(std::move(facts));
-  open->file = old.file;
-  open->stream = old.stream;
   open->SetPathInShare(old.PathInShare());
   absl::MutexLock from(&old.mutex());
   absl::MutexLock to(&open->mutex());

@@ -51,7 +51,8 @@ NtResult<std::shared_ptr<open::OpenFile>> ClaimReplayed(dispatch::RequestScope& 
                                                         const CreatePlan& plan,
                                                         std::shared_ptr<open::OpenFile> open);
 
-// The same open for the session and tree connect of `scope`, to take the place of `old`.
+// The same open for the session and tree connect of `scope`, to take the place of `old`. The caller sets
+// its file and stream.
 std::shared_ptr<open::OpenFile> SucceedOpen(const dispatch::RequestScope& scope,
                                             open::OpenFile& old);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/logging/log.h"
+#include "services/smb-frontend/commands/persistent_open.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
 #include "services/smb-frontend/net/await_callback.h"
 #include "services/smb-frontend/open/paths.h"
@@ -21,11 +22,17 @@ net::Task<NtResult<fsa::CloseResult>> CloseInFsa(dispatch::ServerContext& server
 }
 
 // The delete that was set on this or another open of the file, at the path that the FSA knows.
-NtStatus RemoveNow(const open::OpenFile& open, const fsa::DeleteNow& what,
-                   fsa::FileKey* parent_key) {
+NtStatus RemoveNow(open::OpenFile& open, const fsa::DeleteNow& what, fsa::FileKey* parent_key) {
+  if (open.file == nullptr) {
+    CONTINUO_ASSIGN_OR_RETURN(FoundAgain found, FindAgain(open, vfs::FileAccess::kMetadata));
+    open.file = std::move(found.file);
+    open.stream = std::move(found.stream);
+  }
   if (!what.stream.empty()) {
     if (open.stream == nullptr) return NtStatus::kObjectNameNotFound;
-    return open.stream->Remove();
+    CONTINUO_RETURN_IF_ERROR(open.stream->Remove());
+    const bool must_sync = open.share().config.ca || open.share().config.vfs.force_sync;
+    return must_sync ? vfs::SyncFile(*open.file) : NtStatus();
   }
   open.file->path = open::PathInShare(open.share(), what.path);
   const vfs::Vfs vfs = open.vfs();

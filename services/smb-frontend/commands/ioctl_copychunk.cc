@@ -11,6 +11,7 @@
 #include "common/ntstatus/errno_status.h"
 #include "services/smb-frontend/commands/file_change.h"
 #include "services/smb-frontend/commands/ioctl.h"
+#include "services/smb-frontend/commands/persistent_open.h"
 
 namespace continuo::commands {
 namespace {
@@ -188,6 +189,8 @@ net::Task<NtStatus> FsctlCopyChunk(RequestScope& scope, const smbwire::IoctlRequ
     co_await AfterDataChange(scope, target, DataChange::kWritten);
     scope.server.metrics.bytes_written.fetch_add(done.total_bytes_written,
                                                  std::memory_order_relaxed);
+    const NtStatus stable = co_await Stabilize(scope, target);
+    if (!stable.ok()) co_return stable;
   }
   // Also after a failure: how far it came.
   smbwire::EncodeCopyChunkResponse(done, out);
@@ -213,8 +216,9 @@ net::Task<NtStatus> FsctlDuplicateExtents(RequestScope& scope,
   scope.server.fsa->BreakForWrite(target->fsa_id());
   const auto clone = [&] { return CloneRange(*source, *target, *wanted); };
   const NtStatus status = co_await scope.RunBlocking(clone);
-  if (status.ok()) co_await AfterDataChange(scope, target, DataChange::kWritten);
-  co_return status;
+  if (!status.ok()) co_return status;
+  co_await AfterDataChange(scope, target, DataChange::kWritten);
+  co_return co_await Stabilize(scope, target);
 }
 
 }  // namespace continuo::commands

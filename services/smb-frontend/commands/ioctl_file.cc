@@ -4,6 +4,7 @@
 #include "common/bytes/byte_reader.h"
 #include "services/smb-frontend/commands/file_change.h"
 #include "services/smb-frontend/commands/ioctl.h"
+#include "services/smb-frontend/commands/persistent_open.h"
 
 namespace continuo::commands {
 namespace {
@@ -48,8 +49,9 @@ net::Task<NtStatus> FsctlSetSparse(RequestScope& scope, const smbwire::IoctlRequ
     return fresh.ok() ? open->vfs().SetSparse(*open->file, is_sparse) : fresh;
   };
   const NtStatus status = co_await scope.RunBlocking(set);
-  if (status.ok()) NotifyModified(scope, *open, fsa::kNotifyAttributes);
-  co_return status;
+  if (!status.ok()) co_return status;
+  NotifyModified(scope, *open, fsa::kNotifyAttributes);
+  co_return co_await Stabilize(scope, open);
 }
 
 // [MS-FSA] 2.1.5.10.39.
@@ -78,7 +80,7 @@ net::Task<NtStatus> FsctlSetZeroData(RequestScope& scope, const smbwire::IoctlRe
   const NtStatus status = co_await scope.RunBlocking(clear);
   if (!status.ok()) co_return status;
   co_await AfterDataChange(scope, open, DataChange::kWritten);
-  co_return NtStatus::kSuccess;
+  co_return co_await Stabilize(scope, open);
 }
 
 // [MS-FSA] 2.1.5.10.22.

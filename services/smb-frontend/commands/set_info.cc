@@ -5,6 +5,7 @@
 #include "common/smbwire/query_info.h"
 #include "services/smb-frontend/commands/commands.h"
 #include "services/smb-frontend/commands/info_rules.h"
+#include "services/smb-frontend/commands/persistent_open.h"
 #include "services/smb-frontend/commands/set_info_parts.h"
 #include "services/smb-frontend/dispatch/credit_charge.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
@@ -83,6 +84,22 @@ NtStatus SetFileSystemInfo(const smbwire::SetInfoRequest& request) {
   }
 }
 
+// Not of what is kept in the open, or in the FSA until it closes.
+bool ChangesObject(const RequestScope& scope, const smbwire::SetInfoRequest& request) {
+  if (scope.open->is_pipe()) return false;
+  if (request.info_type == InfoType::kSecurity) return true;
+  if (request.info_type != InfoType::kFile) return false;
+  switch (request.info_class) {
+    case smbwire::kFilePositionInformation:
+    case smbwire::kFileModeInformation:
+    case smbwire::kFileDispositionInformation:
+    case smbwire::kFileDispositionInformationEx:
+      return false;
+    default:
+      return true;
+  }
+}
+
 net::Task<NtStatus> Dispatch(RequestScope& scope, const smbwire::SetInfoRequest& request) {
   switch (request.info_type) {
     case InfoType::kFile:
@@ -109,6 +126,10 @@ net::Task<NtStatus> HandleSetInfo(RequestScope& scope) {
   if (!checked.ok()) co_return checked;
   const NtStatus status = co_await Dispatch(scope, *request);
   if (!status.ok()) co_return status;
+  if (ChangesObject(scope, *request)) {
+    const NtStatus stable = co_await Stabilize(scope, scope.open);
+    if (!stable.ok()) co_return stable;
+  }
   smbwire::EncodeSetInfoResponse(scope.body);
   co_return NtStatus::kSuccess;
 }

@@ -1,4 +1,5 @@
 // SET_INFO that renames a file, a directory or a stream. [MS-FSA] 2.1.5.15.12.
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -6,9 +7,11 @@
 #include "common/smbwire/fscc.h"
 #include "services/smb-frontend/commands/await_fsa.h"
 #include "services/smb-frontend/commands/new_name.h"
+#include "services/smb-frontend/commands/persistent_open.h"
 #include "services/smb-frontend/commands/set_info_parts.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
 #include "services/smb-frontend/open/paths.h"
+#include "services/smb-frontend/vfs/stable.h"
 
 namespace continuo::commands {
 namespace {
@@ -155,6 +158,16 @@ void AnnounceMove(dispatch::RequestScope& scope, const open::OpenFile& open, con
   fsa.NameEvents(std::move(events));
 }
 
+// Worker thread. The directories that lost or got a name, where the file system is not told to by
+// libc:force_sync in any case.
+NtStatus StabilizeNames(open::OpenFile& open, std::initializer_list<std::string_view> paths) {
+  if (open.share().config.vfs.force_sync || !IsWriteThrough(open)) return NtStatus::kSuccess;
+  for (const std::string_view path : paths) {
+    CONTINUO_RETURN_IF_ERROR(vfs::SyncParentOf(open.vfs(), path));
+  }
+  return NtStatus::kSuccess;
+}
+
 net::Task<NtStatus> RenameFile(dispatch::RequestScope& scope, std::shared_ptr<open::OpenFile> open,
                                const NewNameRequest& request) {
   if (open->PathInShare().empty()) co_return NtStatus::kAccessDenied;  // The root of the share.
@@ -184,7 +197,9 @@ net::Task<NtStatus> RenameFile(dispatch::RequestScope& scope, std::shared_ptr<op
                              .is_directory = moved.is_directory});
   FollowMove(scope.server.opens, moved);
   AnnounceMove(scope, *open, moved);
-  co_return NtStatus::kSuccess;
+  const std::string old_path = open::PathInShare(open->share(), moved.old_path);
+  const auto sync = [&] { return StabilizeNames(*open, {old_path, moved.new_path_in_share}); };
+  co_return co_await scope.RunBlocking(sync);
 }
 
 net::Task<NtStatus> RenameStream(dispatch::RequestScope& scope,
@@ -269,7 +284,9 @@ net::Task<NtStatus> SetLink(dispatch::RequestScope& scope, const smbwire::SetInf
   const auto link = [&] {
     absl::MutexLock lock(&open->file_mutex());
     open->file->path = open->PathInShare();
-    return open->vfs().Link(*open->file, *target->directory, target->leaf, mode);
+    CONTINUO_RETURN_IF_ERROR(
+        open->vfs().Link(*open->file, *target->directory, target->leaf, mode));
+    return StabilizeNames(*open, {vfs::JoinPath(target->directory->path, target->leaf)});
   };
   const NtStatus status = co_await scope.RunBlocking(link);
   if (!status.ok()) co_return status;

@@ -71,10 +71,9 @@ NtStatus WritePipe(RequestScope& scope, const smbwire::WriteRequest& request) {
   return NtStatus::kSuccess;
 }
 
-bool MustSync(open::OpenFile& open, const smbwire::WriteRequest& request) {
+bool IsSyncAsked(const open::OpenFile& open, const smbwire::WriteRequest& request) {
   return (request.flags & smbwire::kWriteFlagWriteThrough) != 0 ||
-         (open.facts().create_options & smbwire::kOptionWriteThrough) != 0 ||
-         IsWriteThrough(open);
+         (open.facts().create_options & smbwire::kOptionWriteThrough) != 0;
 }
 
 }  // namespace
@@ -107,7 +106,7 @@ net::Task<NtStatus> HandleWrite(RequestScope& scope) {
     written = co_await WriteFully(scope, *open->file, request->data, request->offset);
   }
   if (!written.ok()) co_return written;
-  if (MustSync(*open, *request)) {
+  if (IsSyncAsked(*open, *request) || IsWriteThrough(*open)) {
     const auto flush = [&open] {
       return open->stream != nullptr ? open->stream->Flush() : open->vfs().Flush(*open->file);
     };

@@ -5,6 +5,7 @@
 #include "common/bytes/byte_reader.h"
 #include "common/bytes/byte_writer.h"
 #include "common/smbwire/error.h"
+#include "common/smbwire/negotiate.h"
 
 namespace continuo::dispatch {
 namespace {
@@ -85,6 +86,7 @@ net::Task<void> Exchange::HandleOne(size_t index) {
       status = NtStatus::kInsufficientResources;
     }
     scope.EndWait();
+    if (scope.counted_by != nullptr) scope.counted_by->End(scope.header.channel_sequence());
     counters.completed.fetch_add(1, std::memory_order_relaxed);
     if (!status.ok()) counters.failed.fetch_add(1, std::memory_order_relaxed);
     counters.duration_ns.fetch_add(
@@ -203,6 +205,25 @@ NtStatus Exchange::AdmitTree(RequestScope& scope) {
 }
 
 NtStatus Exchange::AdmitOpen(RequestScope& scope, size_t file_id_offset) {
+  CONTINUO_RETURN_IF_ERROR(FindOpen(scope, file_id_offset));
+  if (connection_->negotiated().dialect < smbwire::kDialect300) return NtStatus::kSuccess;
+  // [MS-SMB2] 3.3.5.2.10.
+  const auto& sequence = scope.open->facts().channel_sequence;
+  if (scope.counted_by == sequence) return NtStatus::kSuccess;
+  const auto verdict =
+      sequence->Begin(scope.header.channel_sequence(), scope.header.is_replay());
+  if (verdict == open::ChannelSequence::Verdict::kCounted) {
+    scope.counted_by = sequence;
+    return NtStatus::kSuccess;
+  }
+  const smbwire::Command command = scope.header.command;
+  const bool is_change = command == smbwire::Command::kWrite ||
+                         command == smbwire::Command::kSetInfo ||
+                         command == smbwire::Command::kIoctl;
+  return is_change ? NtStatus::kFileNotAvailable : NtStatus::kSuccess;
+}
+
+NtStatus Exchange::FindOpen(RequestScope& scope, size_t file_id_offset) {
   if (scope.header.is_related()) {
     if (compound_.open != nullptr && !compound_.open->is_closing()) {
       scope.open = compound_.open;

@@ -43,6 +43,7 @@ class Exchange {
 
   // Sets scope.open from the FileId at `file_id_offset` of the message, or from the request before
   // in a related compound. Errors: FILE_CLOSED, or what the request before failed with.
+  // FILE_NOT_AVAILABLE for a change that comes too late.
   NtStatus AdmitOpen(RequestScope& scope, size_t file_id_offset);
   // The key that signs the response to `scope`, null for none.
   std::shared_ptr<const crypto::Signer> SignerFor(const RequestScope& scope);
@@ -67,6 +68,7 @@ class Exchange {
   void SignRefusal(RequestScope& scope);
   NtStatus CheckSignature(RequestScope& scope, const SessionBinding* binding);
   NtStatus AdmitTree(RequestScope& scope);
+  NtStatus FindOpen(RequestScope& scope, size_t file_id_offset);
   void AddAnswer(RequestScope& scope, NtStatus status);
   void Flush();
   net::Buffer Assemble();

@@ -68,6 +68,8 @@ struct RequestScope {
   std::shared_ptr<const session::Identity> identity;
   std::shared_ptr<session::TreeConnect> tree;
   std::shared_ptr<open::OpenFile> open;
+  // Of the open, which counts this request until it is answered; null when none does.
+  std::shared_ptr<open::ChannelSequence> counted_by;
 
   // --- the answer ------------------------------------------------------------------------------
   // Body of the response: everything after the 64-byte header. Encoders start at its beginning.

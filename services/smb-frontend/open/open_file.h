@@ -23,7 +23,9 @@
 #include "common/fsa/requests.h"
 #include "common/fsa/types.h"
 #include "common/security/access_mask.h"
+#include "common/smbwire/create_contexts.h"
 #include "common/smbwire/header.h"
+#include "services/smb-frontend/open/channel_sequence.h"
 #include "services/smb-frontend/open/delayed_write_time.h"
 #include "services/smb-frontend/session/session.h"
 #include "services/smb-frontend/vfs/directory_stream.h"
@@ -48,9 +50,16 @@ struct OpenFacts {
   bool is_directory = false;
   fsa::FileKey file_key;
   std::optional<fsa::LeaseKey> lease_key;
+  // Of an open from a record, which has no `stream` before its client is back.
+  std::string stream_name;
   // Of a durable open version 2; all zero otherwise.
   smbwire::Guid create_guid{};
   absl::Time created;
+  // Which instance of an application opened it ([MS-SMB2] 3.3.5.9.13).
+  std::optional<smbwire::Guid> app_instance_id;
+  std::optional<smbwire::AppInstanceVersion> app_instance_version;
+  // An open that takes up another one's place shares it: requests of both are under way.
+  std::shared_ptr<ChannelSequence> channel_sequence = std::make_shared<ChannelSequence>(0);
 };
 
 class OpenFile {
@@ -70,7 +79,14 @@ class OpenFile {
   bool is_stream() const { return stream != nullptr; }
   vfs::Vfs vfs() const { return vfs::Vfs(share().root); }
 
-  // Set once before the open is published in the OpenTable, then const.
+  std::optional<std::string> StreamName() const {
+    if (stream != nullptr) return stream->name();
+    if (!facts_.stream_name.empty()) return facts_.stream_name;
+    return std::nullopt;
+  }
+
+  // Set once before the open is published in the OpenTable, then const. A persistent open that came back
+  // from its record has neither: the open that its client gets in its place has.
   std::shared_ptr<vfs::File> file;            // Disk: the file itself, also for a stream.
   std::shared_ptr<vfs::StreamHandle> stream;  // Set when a named stream is open.
   std::shared_ptr<pipes::PipeEndpoint> pipe;  // IPC$.

@@ -10,6 +10,10 @@ smbwire::FileId OpenTable::NewFileId() {
 }
 
 void OpenTable::Index(const OpenFile& open) {
+  if (const auto& app = open.facts().app_instance_id) {
+    absl::MutexLock lock(&guid_mutex_);
+    by_app_instance_[*app].push_back(open.file_id().volatile_id);
+  }
   if (open.facts().create_guid == smbwire::Guid{}) return;
   absl::MutexLock lock(&guid_mutex_);
   by_create_guid_.try_emplace({open.facts().client_guid, open.facts().create_guid},
@@ -17,6 +21,14 @@ void OpenTable::Index(const OpenFile& open) {
 }
 
 void OpenTable::Unindex(const OpenFile& open) {
+  if (const auto& app = open.facts().app_instance_id) {
+    absl::MutexLock lock(&guid_mutex_);
+    const auto found = by_app_instance_.find(*app);
+    if (found != by_app_instance_.end()) {
+      std::erase(found->second, open.file_id().volatile_id);
+      if (found->second.empty()) by_app_instance_.erase(found);
+    }
+  }
   if (open.facts().create_guid == smbwire::Guid{}) return;
   absl::MutexLock lock(&guid_mutex_);
   const auto found =
@@ -35,6 +47,32 @@ std::shared_ptr<OpenFile> OpenTable::FindByCreateGuid(const smbwire::Guid& clien
     volatile_id = found->second;
   }
   return FindVolatile(volatile_id);
+}
+
+bool OpenTable::BeginCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid) {
+  absl::MutexLock lock(&guid_mutex_);
+  return creating_.insert({client_guid, create_guid}).second;
+}
+
+void OpenTable::EndCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid) {
+  absl::MutexLock lock(&guid_mutex_);
+  creating_.erase({client_guid, create_guid});
+}
+
+std::vector<std::shared_ptr<OpenFile>> OpenTable::FindByAppInstance(
+    const smbwire::Guid& id) const {
+  std::vector<uint64_t> ids;
+  {
+    absl::MutexLock lock(&guid_mutex_);
+    const auto found = by_app_instance_.find(id);
+    if (found != by_app_instance_.end()) ids = found->second;
+  }
+  std::vector<std::shared_ptr<OpenFile>> opens;
+  for (const uint64_t one : ids) {
+    std::shared_ptr<OpenFile> open = FindVolatile(one);
+    if (open != nullptr) opens.push_back(std::move(open));
+  }
+  return opens;
 }
 
 void OpenTable::Replace(std::shared_ptr<OpenFile> open) {

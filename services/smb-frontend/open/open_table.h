@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
 
 #include "services/smb-frontend/open/open_file.h"
@@ -31,6 +32,11 @@ class OpenTable {
   // The open with this client's create GUID; null when there is none.
   std::shared_ptr<OpenFile> FindByCreateGuid(const smbwire::Guid& client_guid,
                                              const smbwire::Guid& create_guid) const;
+  // A CREATE with this GUID is under way until EndCreate. False: another one is.
+  bool BeginCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid);
+  void EndCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid);
+  // The opens of an application's instance, any client's.
+  std::vector<std::shared_ptr<OpenFile>> FindByAppInstance(const smbwire::Guid& id) const;
   void Remove(uint64_t volatile_id);
   // Puts `open` in the place of the one with the same id: a durable open with a new session.
   void Replace(std::shared_ptr<OpenFile> open);
@@ -53,6 +59,9 @@ class OpenTable {
   std::array<Shard, kShardCount> shards_;
   mutable absl::Mutex guid_mutex_;
   absl::flat_hash_map<CreateGuid, uint64_t> by_create_guid_ ABSL_GUARDED_BY(guid_mutex_);
+  absl::flat_hash_set<CreateGuid> creating_ ABSL_GUARDED_BY(guid_mutex_);
+  absl::flat_hash_map<smbwire::Guid, std::vector<uint64_t>> by_app_instance_
+      ABSL_GUARDED_BY(guid_mutex_);
   std::atomic<uint64_t> last_id_{0};
   std::atomic<size_t> size_{0};
 };

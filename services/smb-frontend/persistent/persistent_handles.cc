@@ -11,6 +11,16 @@ namespace continuo::persistent {
 
 using clients::CaIntent;
 
+namespace {
+
+// The node's group is about to end, and another may have taken over: whoever waits hears nothing more
+// from us, and asks again there.
+bool IsOver(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsFailedPrecondition(status);
+}
+
+}  // namespace
+
 void PersistentHandles::AttachTo(clients::CaStoreClient* store) { store_ = store; }
 
 void PersistentHandles::Prepare(castore::HandleRecord record, std::string share_path) {
@@ -31,11 +41,13 @@ void PersistentHandles::Complete(uint64_t persistent_id, CaIntent intent, Done d
   {
     absl::MutexLock lock(&mutex_);
     const auto found = entries_.find(persistent_id);
-    CONTINUO_CHECK(found != entries_.end());
-    CONTINUO_CHECK(!found->second.is_live);
-    found->second.is_live = true;
-    AddPut(found->second, intent, std::move(done));
+    if (found != entries_.end()) {
+      CONTINUO_CHECK(!found->second.is_live);
+      found->second.is_live = true;
+      AddPut(found->second, intent, std::exchange(done, nullptr));
+    }
   }
+  if (done) done(absl::NotFoundError("the open has ended"));
   Drain();
 }
 
@@ -107,13 +119,15 @@ size_t PersistentHandles::size() const {
 // ---- Intents -------------------------------------------------------------------------------------
 
 void PersistentHandles::PutIntent(const castore::CreateIntent& intent, Done done) {
-  store_->PutIntent(intent, std::move(done));
+  store_->PutIntent(intent, [done = std::move(done)](const absl::Status& status) {
+    if (!IsOver(status)) done(status);
+  });
 }
 
 void PersistentHandles::DropIntent(const castore::IntentKey& key) {
   store_->DeleteIntent(key, [weak = weak_from_this(), key](const absl::Status& status) {
     const auto self = weak.lock();
-    if (status.ok() || self == nullptr || absl::IsCancelled(status)) return;
+    if (status.ok() || self == nullptr || IsOver(status)) return;
     self->timer_->Schedule(kRetryDelay, [weak, key] {
       if (const auto again = weak.lock()) again->DropIntent(key);
     });
@@ -224,7 +238,7 @@ void PersistentHandles::OnWritten(Write write, absl::Status status) {
     if (write.first_done) write.first_done(status);
     return;
   }
-  if (absl::IsCancelled(status)) return;  // We stop; nobody is answered any more.
+  if (IsOver(status)) return;
   static logging::RateLimit limit;
   limit.Log(logging::Severity::kWarning, "handle.not_stored",
             {{"id", logging::Hex(write.persistent_id)}, {"status", status}});

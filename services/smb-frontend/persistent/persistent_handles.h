@@ -7,7 +7,7 @@
 //   FSA close → the record goes (Note), or Remove(id, ...) after a removal that the close caused
 //
 // | state     | Prepare   | Complete  | change noted | end noted | end noted, is_deleting | Remove |
-// | none      | preparing | never     | (nothing)    | (nothing) | (nothing)              | none   |
+// | none      | preparing | NotFound  | (nothing)    | (nothing) | (nothing)              | none   |
 // | preparing | never     | live, put | kept in mind | none      | none                   | none   |
 // | live      | never     | never     | put          | delete    | live                   | delete |
 //
@@ -54,7 +54,7 @@ class PersistentHandles final : public frontend::FsaRecorder,
   void AttachTo(clients::CaStoreClient* store);
 
   void Prepare(castore::HandleRecord record, std::string share_path);
-  // `done` gets OK when the record is stable. Otherwise the handle is none of this object's any more,
+  // `done` gets OK when the record is stable, NotFound when the open has ended meanwhile. Otherwise the handle is none of this object's any more,
   // and what may be stored of it is removed.
   void Complete(uint64_t persistent_id, clients::CaIntent intent, Done done);
   // It came to nothing before Complete.
@@ -74,7 +74,8 @@ class PersistentHandles final : public frontend::FsaRecorder,
   bool Knows(uint64_t persistent_id) const;
   size_t size() const;
 
-  // Intents: `done` gets OK when it is stable, before the file system is changed.
+  // Intents: `done` gets OK when it is stable, before the file system is changed. As everywhere here
+  // it is never called when the node's group is about to end.
   void PutIntent(const castore::CreateIntent& intent, Done done);
   // It came to nothing: tried until it is done, nobody waits.
   void DropIntent(const castore::IntentKey& key);

@@ -47,9 +47,11 @@ int OpenHandle(const ShareRoot& root, const FileKey& key, UniqueFd& out) {
   return out.valid() ? 0 : errno;
 }
 
-// Where the object is now, relative to the share. The kernel knows a name only of what is in its
+}  // namespace
+
+// The kernel knows a name only of what is in its
 // caches: a file that was renamed behind our back may not be found.
-std::optional<std::string> FindPath(const ShareRoot& root, const FileKey& key) {
+std::optional<std::string> FindPathOf(const ShareRoot& root, const FileKey& key) {
   UniqueFd fd;
   if (OpenHandle(root, key, fd) != 0) return std::nullopt;
   const std::optional<std::string> share = PathOfFd(root.fd());
@@ -61,8 +63,6 @@ std::optional<std::string> FindPath(const ShareRoot& root, const FileKey& key) {
   return path->substr(prefix.size());
 }
 
-}  // namespace
-
 NtResult<std::shared_ptr<File>> OpenByKey(const Vfs& vfs, const FileKey& key, std::string_view path,
                                           FileAccess access) {
   auto file = vfs.OpenPath(path, access);
@@ -71,7 +71,7 @@ NtResult<std::shared_ptr<File>> OpenByKey(const Vfs& vfs, const FileKey& key, st
                             file.status() == NtStatus::kObjectPathNotFound ||
                             file.status() == NtStatus::kAccessDenied;
   if (!is_elsewhere) return file.status();
-  const std::optional<std::string> now = FindPath(vfs.root(), key);
+  const std::optional<std::string> now = FindPathOf(vfs.root(), key);
   if (!now) return NtStatus::kObjectNameNotFound;
   file = vfs.OpenPath(*now, access);
   if (!file.ok()) return file.status();

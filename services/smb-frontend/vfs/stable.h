@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "services/smb-frontend/vfs/vfs.h"
@@ -16,6 +18,9 @@ namespace continuo::vfs {
 // Errors: kObjectNameNotFound when it is gone, or out of the share.
 NtResult<std::shared_ptr<File>> OpenByKey(const Vfs& vfs, const FileKey& key, std::string_view path,
                                           FileAccess access);
+
+// Where the object that `key` names is now, relative to the share; nothing when that is not known.
+std::optional<std::string> FindPathOf(const ShareRoot& root, const FileKey& key);
 
 // What was written to the object and its attributes.
 NtStatus SyncFile(const File& file);

@@ -31,6 +31,7 @@
 
 #include "common/ntstatus/ntstatus.h"
 #include "common/security/security_descriptor.h"
+#include "services/smb-frontend/vfs/create_mark.h"
 #include "services/smb-frontend/vfs/dos_attributes.h"
 #include "services/smb-frontend/vfs/file_key.h"
 #include "services/smb-frontend/vfs/file_stat.h"
@@ -84,10 +85,20 @@ struct Found {
   std::string leaf;                        // Last component as requested (file null).
 };
 
+struct ExtendedAttribute {
+  std::string name;  // As stored, without "user."; compares without case.
+  Bytes value;
+  uint8_t flags = 0;
+};
+
 struct CreateSpec {
   uint32_t attributes = 0;  // FILE_ATTRIBUTE_* to store; the directory bit is ignored.
   std::shared_ptr<const security::SecurityDescriptor> security;  // Null: none stored (derived).
   std::optional<uint64_t> allocation_bytes;
+  // A new file is nowhere to be seen before it has everything that is asked for here, this mark and
+  // these EAs included.
+  std::optional<CreateMark> mark;
+  std::span<const ExtendedAttribute> eas;  // With a mark only.
 };
 
 struct TimeChange {  // Absent: unchanged.
@@ -116,12 +127,6 @@ struct VolumeInfo {
   FileTime created = 0;
   uint32_t max_component_units = 255;
   bool is_read_only = false;
-};
-
-struct ExtendedAttribute {
-  std::string name;  // As stored, without "user."; compares without case.
-  Bytes value;
-  uint8_t flags = 0;
 };
 
 class Vfs {

@@ -3,12 +3,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
 #include <absl/time/clock.h>
 
 #include "common/base/check.h"
+#include "common/base/fault_point.h"
 #include "common/bytes/utf16.h"
 #include "common/ntstatus/errno_status.h"
 #include "services/smb-frontend/vfs/credentials.h"
@@ -260,7 +262,49 @@ NtResult<std::shared_ptr<File>> FinishCreation(const Vfs& vfs, const Directory& 
     (void)vfs.Remove(*file);
     return furnished;
   }
+  if (spec.mark) {
+    for (const ExtendedAttribute& ea : spec.eas) {
+      CONTINUO_RETURN_IF_ERROR(vfs.SetEa(*file, ea.name, ea.value));
+    }
+    CONTINUO_RETURN_IF_ERROR(WriteCreateMark(*file, *spec.mark));
+  }
+  CONTINUO_RETURN_IF_ERROR(SyncObject(vfs.root(), *file));
   CONTINUO_RETURN_IF_ERROR(SyncDirectory(vfs.root(), parent.fd.get()));
+  return file;
+}
+
+// Furnished without a name, then named in one step. Errors: kNotSupported where the file system cannot.
+NtResult<std::shared_ptr<File>> CreateMarked(const Vfs& vfs, const Directory& parent,
+                                             std::string_view leaf, const CreateSpec& spec,
+                                             uint32_t mode) {
+  auto file = std::make_shared<File>();
+  file->fd.Reset(::openat(parent.fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+  if (!file->fd.valid()) {
+    const bool is_unsupported = errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT;
+    return is_unsupported ? NtStatus::kNotSupported : NtStatusFromErrno(errno);
+  }
+  file->path = JoinPath(parent.path, leaf);
+  file->access = FileAccess::kReadWrite;
+  if (const int error = StatFd(vfs.root(), file->fd.get(), file->stat); error != 0) {
+    return NtStatusFromErrno(error);
+  }
+  CONTINUO_RETURN_IF_ERROR(Furnish(vfs, *file, spec));
+  for (const ExtendedAttribute& ea : spec.eas) {
+    CONTINUO_RETURN_IF_ERROR(vfs.SetEa(*file, ea.name, ea.value));
+  }
+  CONTINUO_RETURN_IF_ERROR(WriteCreateMark(*file, *spec.mark));
+  std::array<char, 32> proc{};
+  std::snprintf(proc.data(), proc.size(), "/proc/self/fd/%d", file->fd.get());
+  CONTINUO_FAULT_POINT("create.furnished");
+  if (::linkat(AT_FDCWD, proc.data(), parent.fd.get(), std::string(leaf).c_str(),
+               AT_SYMLINK_FOLLOW) != 0) {
+    return errno == ENOENT ? NtStatus(NtStatus::kObjectPathNotFound) : NtStatusFromErrno(errno);
+  }
+  CONTINUO_FAULT_POINT("create.linked");
+  if (const int error = StatFd(vfs.root(), file->fd.get(), file->stat); error != 0) {
+    return NtStatusFromErrno(error);
+  }
+  (void)KeyOfFd(vfs.root(), file->fd.get(), file->stat, file->key);
   return file;
 }
 
@@ -277,6 +321,16 @@ NtResult<std::shared_ptr<File>> Vfs::CreateFile(const Directory& parent, std::st
       return NtStatus::kObjectNameCollision;
     }
     const uint32_t mode = root_->options().create_mode | root_->options().force_create_mode;
+    if (spec.mark) {
+      auto made = CreateMarked(*this, parent, leaf, spec, mode & 07777);
+      if (made.status() != NtStatus::kNotSupported) {
+        if (!made.ok()) return made.status();
+        change.Added(leaf);
+        CONTINUO_RETURN_IF_ERROR(SyncObject(*root_, **made));
+        CONTINUO_RETURN_IF_ERROR(SyncDirectory(*root_, parent.fd.get()));
+        return made;
+      }
+    }
     const int error = OpenChild(*root_, parent.fd.get(), leaf, O_RDWR | O_CREAT | O_EXCL,
                                 mode & 07777, fd);
     // The directory may have gone since it was found.

@@ -1,6 +1,12 @@
 // Goal: exactly the claimants that ownership.h lets in are let in, and an owner notices its end.
 #include <catch2/catch.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+
 #include "services/ca-store-service/store/ownership.h"
 #include "tests/unit/castore/castore_test_support.h"
 
@@ -187,6 +193,23 @@ TEST_CASE("identity: this process is alive, and an earlier one of its id is not"
   Identity earlier = *self;
   --earlier.pid_start_ticks;
   CHECK_FALSE(IsProcessAlive(earlier));
+}
+
+TEST_CASE("identity: a process that has ended and was not waited for is not alive",
+          "[unit][castore]") {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  siginfo_t ended{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) == 0);
+  // Field 22 of its stat, which is still there.
+  std::ifstream in("/proc/" + std::to_string(child) + "/stat");
+  std::string field;
+  Identity zombie;
+  zombie.pid = child;
+  for (int i = 1; i <= 22; ++i) in >> field;
+  zombie.pid_start_ticks = std::stoull(field);
+  CHECK_FALSE(IsProcessAlive(zombie));
+  REQUIRE(waitpid(child, nullptr, 0) == child);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ FLAG_RESPONSE = 0x1
 FLAG_ASYNC = 0x2
 FLAG_RELATED = 0x4
 FLAG_SIGNED = 0x8
+FLAG_REPLAY = 0x20000000
 
 SUCCESS = 0x00000000
 PENDING = 0x00000103
@@ -41,8 +42,10 @@ MORE_PROCESSING_REQUIRED = 0xC0000016
 ACCESS_DENIED = 0xC0000022
 OBJECT_NAME_INVALID = 0xC0000033
 OBJECT_NAME_NOT_FOUND = 0xC0000034
+OBJECT_NAME_COLLISION = 0xC0000035
 OBJECT_PATH_NOT_FOUND = 0xC000003A
 OBJECT_PATH_SYNTAX_BAD = 0xC000003B
+SHARING_VIOLATION = 0xC0000043
 FILE_LOCK_CONFLICT = 0xC0000054
 LOCK_NOT_GRANTED = 0xC0000055
 LOGON_FAILURE = 0xC000006D
@@ -51,8 +54,11 @@ INSUFFICIENT_RESOURCES = 0xC000009A
 NOT_SUPPORTED = 0xC00000BB
 NETWORK_NAME_DELETED = 0xC00000C9
 FILE_CLOSED = 0xC0000128
+FILE_FORCED_CLOSED = 0xC00000B6
 INVALID_LOCK_RANGE = 0xC00001A1
 USER_SESSION_DELETED = 0xC0000203
+DUPLICATE_OBJECTID = 0xC000022A
+FILE_NOT_AVAILABLE = 0xC0000467
 NO_PREAUTH_OVERLAP = 0xC05D0000
 
 HEADER_SIZE = 64
@@ -87,10 +93,10 @@ def hex_status(status):
 
 
 def header(command, message_id, charge=1, credits=1, flags=0, next_command=0, tree_id=0,
-           session_id=0, protocol=b"\xfeSMB", structure_size=64, async_id=None):
+           session_id=0, protocol=b"\xfeSMB", structure_size=64, async_id=None, channel_sequence=0):
     tail = struct.pack("<II", 0xFEFF, tree_id) if async_id is None else struct.pack("<Q", async_id)
-    return (protocol + struct.pack("<HHIHHIIQ", structure_size, charge, 0, command, credits, flags,
-                                   next_command, message_id) + tail +
+    return (protocol + struct.pack("<HHIHHIIQ", structure_size, charge, channel_sequence, command,
+                                   credits, flags, next_command, message_id) + tail +
             struct.pack("<Q", session_id) + bytes(16))
 
 
@@ -124,9 +130,9 @@ def write_body(file_id, data, offset, data_offset=112, length=None):
                        offset, file_id, 0, 0, 0, 0, 0) + (data or b"\0")
 
 
-def lock_body(file_id, elements, count=None, structure_size=48):
-    return struct.pack("<HHI16s", structure_size, len(elements) if count is None else count, 0,
-                       file_id) + b"".join(struct.pack("<QQII", *element, 0)
+def lock_body(file_id, elements, count=None, structure_size=48, sequence=0):
+    return struct.pack("<HHI16s", structure_size, len(elements) if count is None else count,
+                       sequence, file_id) + b"".join(struct.pack("<QQII", *element, 0)
                                            for element in elements)
 
 
@@ -135,8 +141,9 @@ def close_body(file_id):
 
 
 class Connection:
-    def __init__(self, address, port, deadline_s=ANSWER_DEADLINE_S):
+    def __init__(self, address, port, deadline_s=ANSWER_DEADLINE_S, client_guid=None):
         self.deadline_s = deadline_s
+        self.client_guid = client_guid or os.urandom(16)
         self.socket = socket.create_connection((address, port), timeout=deadline_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.message_id = 0
@@ -293,7 +300,7 @@ class Connection:
     # --- logon ---
 
     def negotiate_message(self, dialects, contexts=None, **fields):
-        body = struct.pack("<HHHHI", 36, len(dialects), 1, 0, 0x7F) + os.urandom(16)
+        body = struct.pack("<HHHHI", 36, len(dialects), 1, 0, 0x7F) + self.client_guid
         offers = struct.pack(f"<{len(dialects)}H", *dialects)
         if contexts is None:
             body += bytes(8) + offers
@@ -316,6 +323,7 @@ class Connection:
         if answer.status != SUCCESS:
             raise AssertionError(f"NEGOTIATE got {hex_status(answer.status)}")
         self.dialect = struct.unpack_from("<H", answer.body, 4)[0]
+        self.capabilities = struct.unpack_from("<I", answer.body, 24)[0]
         return answer
 
     def extend_preauth(self, *messages):
@@ -380,6 +388,7 @@ class Connection:
         answer = self.must(TREE_CONNECT, struct.pack("<HHHH", 9, 0, 72, len(path)) + path,
                            tree_id=0)
         self.tree_id = answer.tree_id
+        self.share_capabilities = struct.unpack_from("<I", answer.body, 8)[0]
         return answer.tree_id
 
     def create(self, name, **fields):
