@@ -131,7 +131,7 @@ void Connection::CancelTimer(TimerId& id) {
 void Connection::PauseReading() { is_paused_by_handler_ = true; }
 
 void Connection::ResumeReading() {
-  if (!std::exchange(is_paused_by_handler_, false)) return;
+  if (!std::exchange(is_paused_by_handler_, false) || state_ == State::kClosed) return;
   loop_.AtEndOfTurn(this);
 }
 

@@ -138,7 +138,7 @@ class Connection final : public StreamHandler,
 
   // The handler's brake: no further message is delivered until ResumeReading(). Messages that were
   // already received together with the current one wait too. Counts nothing: one Resume ends any
-  // number of Pauses.
+  // number of Pauses. After close Resume does nothing.
   void PauseReading();
   void ResumeReading();
 

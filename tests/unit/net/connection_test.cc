@@ -187,6 +187,36 @@ TEST_CASE("Connection: a paused handler gets nothing until it resumes", "[unit][
   }
 }
 
+TEST_CASE("Connection: resuming after the end does nothing", "[unit][net]") {
+  const IoEngine engine = GENERATE(from_range(Engines()));
+  CAPTURE(IoEngineName(engine));
+  TestServer server(WithEngine(engine), [](Connection& connection, Buffer message) {
+    connection.Send(std::move(message));
+    connection.PauseReading();
+  });
+  std::shared_ptr<Connection> ended;
+  {
+    Client client(server.port());
+    REQUIRE(client.SendFrame({1}));
+    REQUIRE(client.ReceiveFrame().has_value());
+    ended = server.last();
+    ended->PostClose(CloseMode::kAbort);
+    REQUIRE(server.log().WaitFor("closed:closed_by_owner"));
+  }
+  Client another(server.port());
+  REQUIRE(another.SendFrame({2}));  // The server has forgotten the first one.
+  REQUIRE(another.ReceiveFrame().has_value());
+  EventLoop& loop = ended->loop();
+  loop.Post([ended = std::move(ended)]() mutable {
+    ended->ResumeReading();
+    ended.reset();
+  });
+  const std::shared_ptr<Connection> connection = server.last();
+  loop.Post([connection] { connection->ResumeReading(); });
+  REQUIRE(another.SendFrame({3}));
+  CHECK(another.ReceiveFrame() == std::vector<uint8_t>{3});
+}
+
 TEST_CASE("Connection: stops reading while too much output waits", "[unit][net]") {
   const IoEngine engine = GENERATE(from_range(Engines()));
   CAPTURE(IoEngineName(engine));
