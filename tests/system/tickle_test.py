@@ -156,6 +156,8 @@ def test_verbs(results, server, family):
         server.come_back()
         check(processes.wait_until(lambda: server.counter("tickled_connections") == 1, 10),
               "the next owner of the address sent its client no tickle")
+        check(processes.wait_until(lambda: not server.on_record("--all-nodes"), 30),
+              "a client that was told stays on record")
     with results.test(f"{family}: what is no address is refused"):
         code, output = server.ctl("tickle", "send", "nonsense")
         check_equal(code, 1, f"exit code ({output})")
