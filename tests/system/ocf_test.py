@@ -268,7 +268,7 @@ def test_two_owners(results, directory):
 
     def check_refused(node):
         node.must("server", "start", GENERIC)
-        check("n1" in node.said and "owner" in node.said, f"the owner is not named: {node.said}")
+        check("in use by node n1" in node.said, f"the owner is not named: {node.said}")
         node.must("server", "stop")
         first.must("server", "monitor")
 
