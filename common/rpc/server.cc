@@ -165,13 +165,13 @@ absl::Status UnixServer::Impl::Start() {
   if (!stop_event.ok() || !nudge_event.ok()) {
     return absl::ErrnoToStatus(errno, "make an event descriptor");
   }
-  callback_threads = std::make_unique<CallbackThreads>(&health.monitor);
-  heartbeat = health.monitor.Register("rpc.acceptor", [this] { Signal(nudge_event); });
-  acceptor = std::thread([this] { RunAcceptor(); });
   if (!options.health_listen.empty()) {
     CONTINUO_ASSIGN_OR_RETURN(health_listener,
                               HealthListener::Start(options.health_listen, &health));
   }
+  callback_threads = std::make_unique<CallbackThreads>(&health.monitor);
+  heartbeat = health.monitor.Register("rpc.acceptor", [this] { Signal(nudge_event); });
+  acceptor = std::thread([this] { RunAcceptor(); });
   return absl::OkStatus();
 }
 
