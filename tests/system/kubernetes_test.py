@@ -7,15 +7,19 @@ The schemas are those of the npm package kubernetes-models, fetched into a tempo
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
+import grpc
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from continuo_server import ROOT, build_directory  # noqa: E402
+from continuo_server import (ROOT, ContinuoServer, ServerOptions, build_directory,  # noqa: E402
+                             free_port)
+from processes import wait_until  # noqa: E402
 from results import Results, Skip, check, check_equal, run  # noqa: E402
 
 MANIFEST = os.path.join(ROOT, "deploy", "kubernetes", "continuo.yaml")
@@ -92,6 +96,29 @@ def test_configuration(results, objects, directory):
         check(code == 0, said)
 
 
+def health(address):
+    """What a kubelet's probe gets: SERVING, NOT_SERVING, or the code of the failed call."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=5)
+        except grpc.RpcError as error:
+            return error.code().name
+    return {b"\x08\x01": "SERVING", b"\x08\x02": "NOT_SERVING"}.get(answer, answer)
+
+
+def test_probe(results):
+    with results.test("the probe says SERVING while all daemons do, and fails when the group dies"):
+        address = f"127.0.0.1:{free_port('127.0.0.1')}"
+        server = ContinuoServer(ServerOptions(global_lines=(f"health_listen = {address}",)))
+        try:
+            server.start()
+            check_equal(health(address), "SERVING", "the probe's answer")
+            os.kill(server.pid_of("tickle-service"), signal.SIGKILL)
+            check(wait_until(lambda: health(address) == "UNAVAILABLE", 5), "it still answers")
+        finally:
+            server.abandon()
+
+
 def fetch_schemas(directory):
     if shutil.which("npm") is None:
         raise Skip("no npm here")
@@ -134,6 +161,7 @@ def main():
     try:
         test_promises(results, objects)
         test_configuration(results, objects, directory)
+        test_probe(results)
         test_schemas(results, objects, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
