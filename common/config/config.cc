@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <absl/strings/str_format.h>
+
 #include "common/bytes/utf16.h"
 
 namespace continuo::config {
@@ -13,6 +15,12 @@ const Share* FindShare(const Config& config, std::string_view netname) {
         return bytes::EqualsIgnoringCase(share.netname, netname);
       });
   return found == config.shares.end() ? nullptr : &*found;
+}
+
+std::string ToText(const HostPort& address) {
+  if (address.address.empty()) return "";
+  const bool is_ipv6 = address.address.find(':') != std::string::npos;
+  return absl::StrFormat(is_ipv6 ? "[%s]:%d" : "%s:%d", address.address, address.port);
 }
 
 std::optional<HostPort> MetricsAddressOf(const Config& config, std::string_view daemon_name) {

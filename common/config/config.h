@@ -195,6 +195,7 @@ struct Global {
   uint32_t log_level = 3;  // 0 off, 1 error, 2 warning, 3 info, 4 debug, 5 trace.
   std::string log_path;    // From log_params.
   HostPort metrics_listen = {"127.0.0.1", 9445};  // Base port: see MetricsAddressOf.
+  HostPort health_listen;                         // Of watchdog-supervisor; empty: off.
 
   bool access_based_share_enumeration = false;
   bool apple_extensions = true;
@@ -236,6 +237,9 @@ struct Config {
 
 // Equal by case-insensitive netname, as clients ask for it; nullptr if there is none.
 const Share* FindShare(const Config& config, std::string_view netname);
+
+// "127.0.0.1:9445" or "[::1]:9445"; empty when there is no address.
+std::string ToText(const HostPort& address);
 
 // Where the named daemon serves its metrics: metrics_listen with the port raised by the daemon's
 // fixed place (smb-frontend 0, auth-service 1, fsa-state-service 2, ca-store-service 3,

@@ -280,6 +280,10 @@ void AddObservation(std::vector<KeyInfo>& t) {
                 "Prometheus metrics, on loopback only. The port is smb-frontend's; auth-service "
                 "has the next one, then fsa-state-service, ca-store-service, tickle-service and "
                 "watchdog-supervisor."));
+  t.push_back(G("health_listen", &Global::health_listen, kRestart, AddressAndPortCodec(),
+                "Where watchdog-supervisor tells the node's overall health over TCP too "
+                "(grpc.health.v1 alone, for the probes of Kubernetes); whoever reaches the port may "
+                "ask."));
   t.push_back(G("audit_enable", &Global::audit_enable, kRestart, BooleanCodec(),
                 "What clients do is written to an audit log."));
   t.push_back(G("audit_params", &Global::audit_params, kRestart, AuditParamsCodec(),

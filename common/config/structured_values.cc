@@ -143,7 +143,17 @@ std::string FormatDialects(const std::vector<Dialect>& dialects) {
   return JoinNames(names, " ");
 }
 
-absl::Status ParseLoopback(std::string_view text, HostPort& out) {
+bool IsLoopback(std::string_view address) {
+  return address == "::1" || (IsAddress(AF_INET, address) && address.starts_with("127."));
+}
+
+bool IsAnyAddress(std::string_view address) {
+  return IsAddress(AF_INET, address) || IsAddress(AF_INET6, address);
+}
+
+// `expected` says which addresses `is_allowed` takes.
+absl::Status ParseHostPort(std::string_view text, bool (*is_allowed)(std::string_view),
+                           std::string_view expected, HostPort& out) {
   if (EqualsIgnoringAsciiCase(text, "off")) {
     out = HostPort{};
     return absl::OkStatus();
@@ -154,9 +164,7 @@ absl::Status ParseLoopback(std::string_view text, HostPort& out) {
   if (address.starts_with('[') && address.ends_with(']')) {
     address = address.substr(1, address.size() - 2);
   }
-  const bool is_loopback =
-      address == "::1" || (IsAddress(AF_INET, address) && address.starts_with("127."));
-  if (!is_loopback) return Expected("a loopback address (127.x.y.z or [::1]): metrics have no login");
+  if (!is_allowed(address)) return Expected(expected);
   HostPort value;
   if (!ParsePort(text.substr(colon + 1), value.port)) return Expected("a port of 1 to 65535");
   value.address = address;
@@ -164,11 +172,17 @@ absl::Status ParseLoopback(std::string_view text, HostPort& out) {
   return absl::OkStatus();
 }
 
+absl::Status ParseLoopback(std::string_view text, HostPort& out) {
+  return ParseHostPort(text, IsLoopback,
+                       "a loopback address (127.x.y.z or [::1]): metrics have no login", out);
+}
+
+absl::Status ParseAddressAndPort(std::string_view text, HostPort& out) {
+  return ParseHostPort(text, IsAnyAddress, "an IPv4 or a bracketed IPv6 address", out);
+}
+
 std::string FormatHostPort(const HostPort& value) {
-  if (value.address.empty()) return "off";
-  const bool is_ipv6 = value.address.find(':') != std::string::npos;
-  const std::string address = is_ipv6 ? "[" + value.address + "]" : value.address;
-  return absl::StrFormat("%s:%d", address, value.port);
+  return value.address.empty() ? "off" : ToText(value);
 }
 
 absl::Status ParseVfs(std::string_view text, VfsSpec& out) {
@@ -384,6 +398,10 @@ Codec<std::vector<Dialect>> DialectsCodec() {
 
 Codec<HostPort> LoopbackAddressCodec() {
   return {"address:port|off", ParseLoopback, FormatHostPort};
+}
+
+Codec<HostPort> AddressAndPortCodec() {
+  return {"address:port|off", ParseAddressAndPort, FormatHostPort};
 }
 
 Codec<VfsSpec> VfsCodec() { return {"libc[:force_sync]", ParseVfs, FormatVfs}; }

@@ -59,6 +59,7 @@ Codec<absl::Duration> DurationCodec(BareUnit bare_unit, DurationRange range);
 Codec<Listen> ListenCodec();
 Codec<std::vector<Dialect>> DialectsCodec();
 Codec<HostPort> LoopbackAddressCodec();
+Codec<HostPort> AddressAndPortCodec();
 Codec<VfsSpec> VfsCodec();
 Codec<std::vector<PermissionEntry>> PermissionsCodec();
 Codec<std::vector<AclMapping>> AclMappingsCodec();

@@ -67,6 +67,7 @@ int ExitWith(int code, std::string_view daemon, const absl::Status& status) {
     logging::Info("daemon.stopped", {{"daemon", daemon}});
   } else {
     logging::Error("daemon.failed", {{"daemon", daemon}, {"status", status}, {"exit_code", code}});
+    NotifyStatus(std::string(status.message()));  // What started us names the reason.
   }
   logging::Flush();
   return code;
@@ -99,9 +100,7 @@ std::string MetricsListen(const MainOptions& options, const CommandLine& line,
                           const config::Config& config) {
   if (line.metrics_listen) return *line.metrics_listen == "off" ? "" : *line.metrics_listen;
   const std::optional<config::HostPort> address = config::MetricsAddressOf(config, options.name);
-  if (!address || address->address.empty()) return "";
-  const bool is_ipv6 = address->address.find(':') != std::string::npos;
-  return absl::StrFormat(is_ipv6 ? "[%s]:%d" : "%s:%d", address->address, address->port);
+  return address ? config::ToText(*address) : "";
 }
 
 // Metrics that cannot be served are a degradation, not a reason to refuse clients.

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_replace.h>
 
 namespace continuo::daemon {
 
@@ -18,7 +19,9 @@ void NotifyReloading() {
 
 void NotifyStopping() { sd_notify(0, "STOPPING=1"); }
 
-void NotifyStatus(const std::string& text) { sd_notify(0, ("STATUS=" + text).c_str()); }
+void NotifyStatus(const std::string& text) {
+  sd_notify(0, ("STATUS=" + absl::StrReplaceAll(text, {{"\n", "; "}})).c_str());
+}
 
 void NotifyWatchdog() { sd_notify(0, "WATCHDOG=1"); }
 

@@ -21,6 +21,7 @@
 #include "common/rpc/admin_service.h"
 #include "common/rpc/callback_threads.h"
 #include "common/rpc/health_endpoint.h"
+#include "common/rpc/health_listener.h"
 #include "common/rpc/policed_service.h"
 #include "common/rpc/priority.h"
 #include "common/rpc/unix_socket.h"
@@ -132,6 +133,7 @@ struct UnixServer::Impl {
   UniqueFd nudge_event;  // The health check's question to the acceptor.
   LoopHeartbeat* heartbeat = nullptr;
   std::unique_ptr<CallbackThreads> callback_threads;
+  std::unique_ptr<HealthListener> health_listener;
   std::thread acceptor;
   bool is_shut_down = false;
   // By RoleSet::bits(). Written by Start and the acceptor, emptied after the acceptor ended.
@@ -162,6 +164,10 @@ absl::Status UnixServer::Impl::Start() {
   nudge_event.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop_event.ok() || !nudge_event.ok()) {
     return absl::ErrnoToStatus(errno, "make an event descriptor");
+  }
+  if (!options.health_listen.empty()) {
+    CONTINUO_ASSIGN_OR_RETURN(health_listener,
+                              HealthListener::Start(options.health_listen, &health));
   }
   callback_threads = std::make_unique<CallbackThreads>(&health.monitor);
   heartbeat = health.monitor.Register("rpc.acceptor", [this] { Signal(nudge_event); });
@@ -225,6 +231,7 @@ void UnixServer::Impl::Shutdown(absl::Time deadline) {
     health.monitor.Unregister(heartbeat);
   }
   for (auto& [bits, server] : role_servers) server->FinishWatches();
+  if (health_listener != nullptr) health_listener->Shutdown(deadline);
   for (auto& [bits, server] : role_servers) server->Shutdown(deadline);
   role_servers.clear();
   callback_threads.reset();
@@ -246,6 +253,10 @@ void UnixServer::SetServing(Serving serving) {
 }
 
 void UnixServer::Shutdown(absl::Time deadline) { impl_->Shutdown(deadline); }
+
+int UnixServer::health_port() const {
+  return impl_->health_listener == nullptr ? 0 : impl_->health_listener->port();
+}
 
 LoopMonitor& UnixServer::loop_monitor() { return impl_->health.monitor; }
 

@@ -82,6 +82,8 @@ struct ServerOptions {
   // Adds the daemon's own words to AdminService.GetStatus: degraded reasons, counters. Must not
   // block; runs on a gRPC thread.
   std::function<void(admin::v1::GetStatusResponse*)> fill_status;
+  // Also answers grpc.health.v1 on this TCP address ("0.0.0.0:9450"); empty: nowhere.
+  std::string health_listen;
   // How long a check without a deadline waits for the loops before it says NOT_SERVING.
   absl::Duration stall_limit = absl::Seconds(1);
 };
@@ -92,7 +94,8 @@ class UnixServer {
  public:
   // Takes the lock file, replaces a stale socket, binds, starts to accept. Health is NOT_SERVING.
   // Errors: InvalidArgument (path longer than kUnixPathMaxBytes, bad rules); AlreadyExists when
-  //         another process holds the lock; what the system calls say, naming the path.
+  //         another process holds the lock; Unavailable (health_listen cannot be had); what
+  //         the system calls say, naming the path.
   static absl::StatusOr<std::unique_ptr<UnixServer>> Start(ServerOptions options);
   ~UnixServer();  // Shuts down at once if Shutdown was not called.
   UnixServer(const UnixServer&) = delete;
@@ -105,6 +108,7 @@ class UnixServer {
   void Shutdown(absl::Time deadline);
 
   LoopMonitor& loop_monitor();
+  int health_port() const;  // Of health_listen, also when that asked for port 0. 0: none.
   const std::string& socket_path() const;
 
  private:

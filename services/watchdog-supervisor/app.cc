@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/time/clock.h>
 
@@ -111,6 +112,7 @@ absl::Status SupervisorApp::StartServer(const daemon::StartContext& context) {
   options.daemon_name = "watchdog-supervisor";
   options.run_dir = context.run_dir;
   options.registry = context.registry;
+  options.health_listen = config::ToText(context.config->global.health_listen);
   options.services = {rpc::Mount<v1::SupervisorService>(service_.get())};
   options.rules = {
       {"/continuo.supervisor.v1.SupervisorService/*", {rpc::Role::kAdmin, rpc::Role::kDaemon}},
@@ -250,29 +252,37 @@ void SupervisorApp::RunProcesses() {
     if (poll(waits.data(), waits.size(), -1) < 0) continue;
     uint64_t count = 0;
     if (waits[0].revents != 0 && read(wake_event_.get(), &count, sizeof(count)) < 0) count = 0;
+    HandleReady();  // What a process said last comes before its end.
     for (size_t i = 0; i < ids.size(); ++i) {
       if (waits[i + 2].revents != 0) HandleExit(ids[i]);
     }
-    if (waits[1].revents != 0) HandleReady();
     EscalateIfFailed();
   }
 }
 
 void SupervisorApp::HandleReady() {
-  while (const std::optional<pid_t> pid = ready_socket_->Next()) {
+  bool has_news = false;
+  while (std::optional<ReadyMessage> message = ready_socket_->Next()) {
+    if (!message->status.empty() && last_words_.size() < kEarlyReadyMax) {
+      last_words_[message->pid] = std::move(message->status);
+    }
+    if (!message->is_ready) continue;
+    has_news = true;
     absl::MutexLock lock(&mutex_);
-    if (const std::optional<DaemonId> id = ready_book_.OnReady(*pid)) {
+    if (const std::optional<DaemonId> id = ready_book_.OnReady(message->pid)) {
       watch_.OnReady(*id, absl::Now());
     }
   }
-  keepalive_.Wake();
+  if (has_news) keepalive_.Wake();
 }
 
 void SupervisorApp::HandleExit(DaemonId id) {
   absl::MutexLock lock(&mutex_);
   ChildProcess ended = std::move(children_[IndexOf(id)]);
   children_[IndexOf(id)] = ChildProcess();
-  const ExitStatus status = ended.Reap();
+  const auto words = last_words_.find(ended.pid());
+  ExitStatus status = ended.Reap();
+  if (words != last_words_.end()) absl::StrAppend(&status.text, ": ", words->second);
   watch_.OnExited(id, status.text, status.exit_code);
 }
 

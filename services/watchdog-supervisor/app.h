@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -78,6 +79,7 @@ class SupervisorApp final : public daemon::App, public GroupSource {
   GroupWatch watch_ ABSL_GUARDED_BY(mutex_);
   std::array<ChildProcess, kDaemonCount> children_ ABSL_GUARDED_BY(mutex_);
   ReadyBook ready_book_ ABSL_GUARDED_BY(mutex_);
+  std::map<pid_t, std::string> last_words_;  // Of daemons that end; `processes` alone uses it.
 
   std::unique_ptr<SupervisorServiceImpl> service_;
   std::unique_ptr<rpc::UnixServer> server_;

@@ -14,6 +14,7 @@
 #include "services/smb-frontend/app/server_identity.h"
 #include "services/smb-frontend/app/session_pipe_environment.h"
 #include "services/smb-frontend/dispatch/smb_connection.h"
+#include "services/smb-frontend/vfs/credentials.h"
 
 namespace continuo::app {
 namespace {
@@ -85,6 +86,7 @@ absl::StatusOr<std::unique_ptr<daemon::App>> FrontendApp::Start(
 absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   const config::Config& config = *context.config;
   registry_ = context.registry;
+  CONTINUO_RETURN_IF_ERROR(vfs::CheckCanActAsUsers());
   RaiseFileLimit();
   {
     absl::MutexLock lock(&server_.reload_mutex);

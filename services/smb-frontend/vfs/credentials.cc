@@ -115,6 +115,14 @@ void Adopt(std::shared_ptr<const UnixToken> token, PosixVeto veto) {
 
 }  // namespace
 
+absl::Status CheckCanActAsUsers() {
+  constexpr uint64_t kNeeded = Bit(CAP_SETUID) | Bit(CAP_SETGID);
+  const uint64_t has = ReadCapabilities().permitted & kNeeded;
+  if (has == kNeeded || (has == 0 && ::geteuid() != 0)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "CAP_SETUID and CAP_SETGID are needed to act as the users that log on");
+}
+
 ScopedCredentials::ScopedCredentials(std::shared_ptr<const UnixToken> token, PosixVeto veto) {
   CONTINUO_CHECK(token != nullptr);
   ThreadState& state = State();

@@ -18,6 +18,8 @@
 #include <memory>
 #include <vector>
 
+#include <absl/status/status.h>
+
 namespace continuo::vfs {
 
 struct UnixToken {
@@ -50,6 +52,11 @@ class ScopedCredentials {
   PosixVeto outer_veto_ = PosixVeto::kBypassed;
   bool has_outer_ = false;
 };
+
+// Whether this process may act as its users, so that a start without the right is refused instead of
+// ending at the first client. An unprivileged process serves its own user.
+// Errors: FailedPrecondition naming the capabilities.
+absl::Status CheckCanActAsUsers();
 
 // Gives the calling thread the process's own identity again (root's, in production) and forgets
 // the cached one: before it registers an io_uring personality, exits to a pool of other work, ...

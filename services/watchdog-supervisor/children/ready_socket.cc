@@ -6,13 +6,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
 
 namespace continuo::supervisor {
 
@@ -20,13 +23,15 @@ namespace {
 
 constexpr size_t kMessageMaxBytes = 4096;
 
-bool SaysReady(std::string_view message) {
-  while (!message.empty()) {
-    const size_t end = std::min(message.find('\n'), message.size());
-    if (message.substr(0, end) == "READY=1") return true;
-    message.remove_prefix(std::min(end + 1, message.size()));
+constexpr std::string_view kStatus = "STATUS=";
+
+ReadyMessage Parse(pid_t pid, const std::string& text) {
+  ReadyMessage message{.pid = pid};
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(text, '\n'))) {
+    if (line == "READY=1") message.is_ready = true;
+    if (line.starts_with(kStatus)) message.status = absl::CEscape(line.substr(kStatus.size()));
   }
-  return false;
+  return message;
 }
 
 }  // namespace
@@ -54,7 +59,7 @@ absl::StatusOr<std::unique_ptr<ReadySocket>> ReadySocket::Open() {
   return ready;
 }
 
-std::optional<pid_t> ReadySocket::Next() {
+std::optional<ReadyMessage> ReadySocket::Next() {
   for (;;) {
     std::array<char, kMessageMaxBytes> text{};
     iovec data{text.data(), text.size()};
@@ -74,7 +79,7 @@ std::optional<pid_t> ReadySocket::Next() {
     }
     ucred sender{};
     std::memcpy(&sender, CMSG_DATA(header), sizeof(sender));
-    if (SaysReady({text.data(), static_cast<size_t>(size)})) return sender.pid;
+    return Parse(sender.pid, std::string(text.data(), static_cast<size_t>(size)));
   }
 }
 

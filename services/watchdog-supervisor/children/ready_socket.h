@@ -1,4 +1,5 @@
-// Where started daemons say READY=1: the sd_notify protocol, with the supervisor in systemd's place.
+// Where started daemons say READY=1, and why they end (STATUS=): the sd_notify protocol, with the
+// supervisor in systemd's place.
 //
 // Source:    sd_notify(3): datagrams of VAR=VALUE lines to the socket named by NOTIFY_SOCKET.
 // Threading: one thread.
@@ -16,6 +17,12 @@
 
 namespace continuo::supervisor {
 
+struct ReadyMessage {
+  pid_t pid = 0;  // By the kernel's word.
+  bool is_ready = false;
+  std::string status;  // Printable.
+};
+
 class ReadySocket {
  public:
   // An abstract address of this process: nothing to clean up, nothing to guess.
@@ -24,8 +31,8 @@ class ReadySocket {
   const std::string& address() const { return address_; }  // For NOTIFY_SOCKET: "@…".
   int fd() const { return fd_.get(); }
 
-  // The next process that said READY=1, by the kernel's word; nothing when no message waits.
-  std::optional<pid_t> Next();
+  // The next message; nothing when none waits.
+  std::optional<ReadyMessage> Next();
 
  private:
   ReadySocket() = default;

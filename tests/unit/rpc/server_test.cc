@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <catch2/catch.hpp>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 
 #include "common/rpc/channel.h"
 #include "continuo/admin/v1/admin_service.grpc.pb.h"
@@ -127,6 +128,35 @@ TEST_CASE("server: health follows the app's word and knows its services", "[unit
         HealthCheckResponse::SERVING);
   CHECK(Check(channel, "continuo.admin.v1.AdminService").second == HealthCheckResponse::SERVING);
   CHECK(Check(channel, "no.such.Service").first == grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_CASE("server: on its TCP port health is all there is", "[unit][rpc]") {
+  ServerFixture fixture;
+  ServerOptions options = fixture.Options();
+  options.health_listen = "127.0.0.1:0";
+  fixture.server = *UnixServer::Start(std::move(options));
+  REQUIRE(fixture.server->health_port() > 0);
+  const std::string address = "127.0.0.1:" + std::to_string(fixture.server->health_port());
+  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  CHECK(Check(channel).second == HealthCheckResponse::NOT_SERVING);
+  fixture.server->SetServing(Serving::kYes);
+  CHECK(Check(channel).second == HealthCheckResponse::SERVING);
+  CHECK(CallDaemons(channel) == grpc::StatusCode::UNIMPLEMENTED);
+  CHECK(CallSetLogLevel(channel, 1) == grpc::StatusCode::UNIMPLEMENTED);
+  const grpc::internal::RpcMethod reflection(
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+      grpc::internal::RpcMethod::NORMAL_RPC, channel);
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  HealthCheckResponse response;
+  CHECK(grpc::internal::BlockingUnaryCall(channel.get(), reflection, &context,
+                                          health_v1::HealthCheckRequest(), &response)
+            .error_code() == grpc::StatusCode::UNIMPLEMENTED);
+
+  ServerFixture second;
+  options = second.Options();
+  options.health_listen = address;
+  CHECK(absl::IsUnavailable(UnixServer::Start(std::move(options)).status()));
 }
 
 TEST_CASE("server: a loop that does not advance is NOT_SERVING, one that is slow is not",

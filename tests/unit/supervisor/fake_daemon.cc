@@ -21,6 +21,10 @@ std::atomic<bool> g_is_loop_stuck{false};
 class FakeApp final : public daemon::App {
  public:
   static absl::StatusOr<std::unique_ptr<daemon::App>> Start(const daemon::StartContext& context) {
+    const char* const failing = getenv("FAKE_DAEMON_EXIT");
+    if (failing != nullptr && g_name == failing) {
+      return absl::FailedPreconditionError("nothing to\nstand on");
+    }
     auto app = std::make_unique<FakeApp>();
     rpc::ServerOptions options;
     options.daemon_name = g_name;
@@ -59,7 +63,6 @@ int main(int argc, char** argv) {
   const std::string path = argv[0];
   g_name = path.substr(path.rfind('/') + 1);
   signal(SIGUSR1, [](int) { g_is_loop_stuck.store(true); });
-  if (getenv("FAKE_DAEMON_EXIT") != nullptr && g_name == getenv("FAKE_DAEMON_EXIT")) return 3;
   return daemon::Main(argc, argv,
                       {.name = g_name, .description = "stands for one.", .start = FakeApp::Start});
 }

@@ -1,5 +1,7 @@
 // Needs root: switching identities is what it is about.
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +21,34 @@ bool CanOpen(const std::string& path, int flags) {
   return fd >= 0;
 }
 
+// For good, of the calling thread.
+void DropCapability(int capability) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  ::syscall(SYS_capget, &header, data);
+  data[0].permitted &= ~(1u << capability);
+  data[0].effective &= ~(1u << capability);
+  ::syscall(SYS_capset, &header, data);
+}
+
 }  // namespace
+
+TEST_CASE("credentials: root without the right to act as its users may not start",
+          "[unit][vfs]") {
+  if (::geteuid() != 0) {
+    WARN("not root: skipped");
+    return;
+  }
+  CHECK(CheckCanActAsUsers().ok());
+  for (const int capability : {CAP_SETUID, CAP_SETGID}) {
+    absl::Status seen;
+    std::thread([&] {
+      DropCapability(capability);
+      seen = CheckCanActAsUsers();
+    }).join();
+    CHECK(absl::IsFailedPrecondition(seen));
+  }
+}
 
 TEST_CASE("credentials: what is created belongs to the user, and the mode bits veto only on demand",
           "[unit][vfs]") {
