@@ -6,6 +6,7 @@
 #include "common/rpc/version.h"
 #include "tools/continuoctl/config_commands.h"
 #include "tools/continuoctl/handles.h"
+#include "tools/continuoctl/identity.h"
 #include "tools/continuoctl/listings.h"
 #include "tools/continuoctl/locks.h"
 #include "tools/continuoctl/status.h"
@@ -139,6 +140,17 @@ void AddTickle(CLI::App& app, Arguments& args) {
   });
 }
 
+void AddIdentity(CLI::App& app, Arguments& args) {
+  CLI::App* identity = app.add_subcommand(
+      "identity", "What the nodes of the cluster share; without the daemons");
+  CLI::App* accept = identity->add_subcommand(
+      "accept", "It was changed on purpose: the next node that starts says what is right");
+  accept->callback([&args] { args.exit_code = AcceptIdentity(args.context); });
+  identity->callback([&args, identity] {
+    if (identity->get_subcommands().empty()) args.exit_code = ShowIdentity(args.context);
+  });
+}
+
 void AddUsers(CLI::App& app, Arguments& args) {
   CLI::App* user = app.add_subcommand(
       "user", "The user database; passwords are asked for, or are the first line of stdin");
@@ -216,6 +228,7 @@ int Main(int argc, char** argv) {
   AddState(app, args);
   AddHandles(app, args);
   AddTickle(app, args);
+  AddIdentity(app, args);
   AddUsers(app, args);
   AddConfig(app, args);
   try {

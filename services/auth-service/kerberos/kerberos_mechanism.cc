@@ -16,8 +16,8 @@ constexpr size_t kSessionKeyMaxBytes = 32;
 class KerberosMechanism final : public LogonMechanism {
  public:
   KerberosMechanism(std::shared_ptr<const AcceptorCredential> credential,
-                    std::shared_ptr<const Directory> directory)
-      : credential_(std::move(credential)), directory_(std::move(directory)) {}
+                    std::shared_ptr<const Directory> directory, KnownDomains& domains)
+      : credential_(std::move(credential)), directory_(std::move(directory)), domains_(domains) {}
   ~KerberosMechanism() override {
     OM_uint32 minor = 0;
     gss_delete_sec_context(&minor, &context_, GSS_C_NO_BUFFER);
@@ -41,6 +41,7 @@ class KerberosMechanism final : public LogonMechanism {
 
   const std::shared_ptr<const AcceptorCredential> credential_;
   const std::shared_ptr<const Directory> directory_;
+  KnownDomains& domains_;
   gss_ctx_id_t context_ = GSS_C_NO_CONTEXT;
   gss_name_t client_ = GSS_C_NO_NAME;
   std::string principal_;
@@ -82,6 +83,7 @@ NtStatus KerberosMechanism::Decide(OM_uint32 lifetime_s) {
     outcome_.identity =
         directory_->DomainIdentity(pac->user_name, pac->domain_name, pac->user_sid,
                                    pac->primary_group_sid, pac->group_sids);
+    domains_.LearnUser(pac->domain_name, pac->user_name, pac->user_sid);
     if (pac->kick_off_filetime != 0 && pac->kick_off_filetime < kNeverFiletime) {
       const int64_t ticks = static_cast<int64_t>(pac->kick_off_filetime) - kUnixEpochInFiletime;
       outcome_.identity.expiry = absl::UnixEpoch() + absl::Nanoseconds(100) * ticks;
@@ -162,9 +164,10 @@ bool KerberosMechanism::CheckMic(std::span<const uint8_t> data, std::span<const 
 
 }  // namespace
 
-KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential) {
-  return [credential](std::shared_ptr<const Directory> directory) {
-    return std::make_unique<KerberosMechanism>(credential, std::move(directory));
+KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
+                            KnownDomains& domains) {
+  return [credential, &domains](std::shared_ptr<const Directory> directory) {
+    return std::make_unique<KerberosMechanism>(credential, std::move(directory), domains);
   };
 }
 

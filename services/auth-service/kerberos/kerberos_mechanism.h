@@ -15,6 +15,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "services/auth-service/idmap/known_domains.h"
 #include "services/auth-service/logon/logon_engine.h"
 
 namespace continuo::auth::kerberos {
@@ -35,6 +36,8 @@ class AcceptorCredential {
   const std::unique_ptr<Impl> impl_;
 };
 
-KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential);
+// `domains` learns whom the KDC vouched for; it outlives every mechanism.
+KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
+                            KnownDomains& domains);
 
 }  // namespace continuo::auth::kerberos

@@ -14,10 +14,21 @@
 
 namespace continuo::auth {
 
+// Logons and lookups have threads of their own: a name service that is silent holds up no logon.
+struct Workers {
+  WorkerPool& logons;
+  WorkerPool& lookups;
+};
+
+struct Names {
+  const UnixNames& unix_names;
+  const KnownDomains& domains;
+};
+
 class AuthRpcService final : public v1::AuthService::CallbackService {
  public:
   // The references outlive this. `registry` may be null.
-  AuthRpcService(LogonEngine& engine, const UnixNames& unix_names, WorkerPool& workers,
+  AuthRpcService(LogonEngine& engine, const Names& names, const Workers& workers,
                  metrics::Registry* registry);
 
   grpc::ServerUnaryReactor* InitialToken(grpc::CallbackServerContext* context,
@@ -50,8 +61,8 @@ class AuthRpcService final : public v1::AuthService::CallbackService {
               grpc::ServerUnaryReactor* reactor);
 
   LogonEngine& engine_;
-  const UnixNames& unix_names_;
-  WorkerPool& workers_;
+  const Names names_;
+  const Workers workers_;
   metrics::Counter* succeeded_ = nullptr;
   metrics::Counter* refused_ = nullptr;
   metrics::Histogram* latency_ = nullptr;

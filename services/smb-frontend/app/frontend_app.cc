@@ -92,7 +92,7 @@ absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   }
   server_.started = absl::Now();
   server_.server_name = ServerNameOf(config);
-  CONTINUO_ASSIGN_OR_RETURN(server_.server_guid, LoadServerGuid(config.global.runstate_dir));
+  CONTINUO_ASSIGN_OR_RETURN(server_.server_guid, LoadServerGuid(config));
   auth_ = clients::AuthClient::Create(rpc::SocketPath(context.run_dir, "auth-service"));
   server_.auth = auth_.get();
   id_mapper_ = std::make_shared<AuthIdMapper>(*auth_);

@@ -29,7 +29,8 @@ class FakeNames final : public UnixNames {
 
 struct Fixture {
   FakeNames names;
-  IdMapper mapper{testing::MakeDirectory()->users, "TESTSRV", names};
+  KnownDomains domains;
+  IdMapper mapper{testing::MakeDirectory()->users, "TESTSRV", names, domains};
   const Sid alice{5, {21, 1, 2, 3, 1000}};
 };
 
@@ -67,6 +68,49 @@ TEST_CASE_METHOD(Fixture, "id map: what nobody knows is an answer", "[unit][auth
   CHECK(mapper.LookupSid(Sid(5, {21, 1, 2, 3, 9999})).kind == NameKind::kUnknown);
   CHECK(mapper.LookupSid(Sid(5, {21, 9, 9, 9, 1})).kind == NameKind::kUnknown);
   CHECK(mapper.LookupName("nobody-here").kind == NameKind::kUnknown);
+}
+
+TEST_CASE_METHOD(Fixture, "id map: a domain that a KDC named gives its ids their SIDs",
+                 "[unit][auth]") {
+  const Sid domain(5, {21, 111, 222, 333});
+  const Sid domain_alice = *domain.WithRid(1105);
+  const uint32_t id = *SssIdOfSid(domain_alice);
+  CHECK(mapper.ToSid({UnixIdKind::kUid, id}) == security::UnixUserSid(id));
+  domains.LearnUser("CORP", "Alice", domain_alice);
+  CHECK(mapper.ToSid({UnixIdKind::kUid, id}) == domain_alice);
+  CHECK(mapper.ToSid({UnixIdKind::kGid, id + 1}) == *domain.WithRid(1106));
+  CHECK(mapper.LookupSid(domain_alice).name == "Alice");
+  CHECK(mapper.LookupSid(domain_alice).domain_name == "CORP");
+  CHECK(mapper.LookupName("corp\\ALICE").sid == domain_alice);
+  CHECK(mapper.LookupName("alice@corp").sid == domain_alice);
+  // Nobody of that RID has logged on.
+  CHECK(mapper.LookupSid(*domain.WithRid(1106)).kind == NameKind::kUnknown);
+  CHECK(mapper.LookupSid(domain).kind == NameKind::kDomain);
+}
+
+TEST_CASE("known domains: the first domain of a slice keeps it, and a PAC of another form teaches none",
+          "[unit][auth]") {
+  KnownDomains domains;
+  domains.LearnUser("CORP", "a", Sid(5, {21, 1, 2, 3, 1000}));
+  CHECK(domains.revision() == 1);
+  domains.LearnUser("CORP", "b", Sid(5, {21, 1, 2, 3, 1001}));
+  domains.LearnUser("OTHER", "b", Sid(5, {32, 544}));
+  domains.LearnUser("OTHER", "c", security::kSystemSid);
+  CHECK(domains.revision() == 1);
+  CHECK(domains.domains().size() == 1);
+  // Another domain under a name that is taken does not replace it.
+  domains.LearnDomain("corp", Sid(5, {21, 7, 8, 9}));
+  CHECK(domains.domains().at("CORP") == Sid(5, {21, 1, 2, 3}));
+}
+
+TEST_CASE("known domains: a user who was renamed is found by the new name only", "[unit][auth]") {
+  KnownDomains domains;
+  const Sid sid(5, {21, 1, 2, 3, 1000});
+  domains.LearnUser("CORP", "old", sid);
+  domains.LearnUser("CORP", "new", sid);
+  CHECK_FALSE(domains.FindName("CORP", "old"));
+  CHECK(domains.FindName("CORP", "new")->sid == sid);
+  CHECK(domains.FindSid(sid)->name == "new");
 }
 
 TEST_CASE("id map: MurmurHash3 agrees with the author's vectors", "[unit][auth]") {
