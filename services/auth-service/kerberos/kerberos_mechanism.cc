@@ -35,6 +35,7 @@ class KerberosMechanism final : public LogonMechanism {
 
  private:
   NtStatus Decide(OM_uint32 lifetime_s);
+  absl::Duration TicketLifetime(OM_uint32 lifetime_s) const;
   NtStatus TakeSessionKey();
   NtStatus DecideWithoutPac();
   std::optional<PacLogonInfo> VerifiedPac();
@@ -93,10 +94,18 @@ NtStatus KerberosMechanism::Decide(OM_uint32 lifetime_s) {
   }
   if (lifetime_s != GSS_C_INDEFINITE) {
     outcome_.identity.expiry =
-        std::min(outcome_.identity.expiry, absl::Now() + absl::Seconds(int64_t{lifetime_s}));
+        std::min(outcome_.identity.expiry, absl::Now() + TicketLifetime(lifetime_s));
   }
   outcome_.mechanism = "kerberos";
   return NtStatus::kSuccess;
+}
+
+// The acceptor's lifetime goes on for clockskew after the ticket's end; a session ends with the ticket.
+// One that is past its end by this node's clock lasts as long as GSSAPI tolerates it.
+absl::Duration KerberosMechanism::TicketLifetime(OM_uint32 lifetime_s) const {
+  const absl::Duration lifetime = absl::Seconds(int64_t{lifetime_s});
+  const absl::Duration skew = credential_->impl().clock_skew;
+  return lifetime > skew ? lifetime - skew : lifetime;
 }
 
 NtStatus KerberosMechanism::TakeSessionKey() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <krb5/krb5.h>
+#include <profile.h>
 
 #include <string>
 
