@@ -11,18 +11,16 @@
 
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-from continuo_server import ContinuoServer, ServerOptions, build_directory  # noqa: E402
-from processes import send, wait_until  # noqa: E402
+from cluster_node import Node  # noqa: E402
+from continuo_server import ContinuoServer, build_directory  # noqa: E402
 from results import Results, check, check_equal, run  # noqa: E402
 
-REFUSED_IN_S = 20
 PRINCIPAL = "cifs/cluster.corp.test@CORP.TEST"
 
 
@@ -36,71 +34,19 @@ def make_keytab(path, keys):
     check(code == 0 and os.path.exists(path), f"ktutil: {output}")
 
 
-class Node:
-    """One node: a directory of its own, and what the cluster shares in `shared`."""
-
+class ClusterNode(Node):
     def __init__(self, shared, is_available=True):
-        self.server = ContinuoServer(ServerOptions(supervisor_arguments=("--no-guard",)))
-        self.shared = shared
-        self.keys = {"server_name": "cluster", "userdb_type": "text",
-                     "userdb_file": f"{shared}/users.db", "privilegedb": f"{shared}/privileges.db",
-                     "runstate_dir": f"{shared}/runstate", "metrics_listen": "off",
-                     "kerberos_keytab": f"{shared}/cluster.keytab"}
+        super().__init__(shared)
+        self.keys["kerberos_keytab"] = f"{shared}/cluster.keytab"
         if is_available:
             self.keys |= {"ca": "true", "ca_path": f"{shared}/_ca"}
-
-    def write_config(self):
-        server = self.server
-        os.makedirs(server.run_dir, mode=0o750, exist_ok=True)
-        lines = ["[global]", *(f"{key} = {value}" for key, value in self.keys.items()),
-                 f"listen = ANY,127.0.0.1,IPv4,{server.port},DIRECT_TCP", "[/global]", "[share]",
-                 "netname = data", f"path = {self.shared}/data", "[/share]"]
-        with open(server.config, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-
-    def own_copy(self, name):
-        """This node's own copy of a shared file, which it uses from now on."""
-        copy = os.path.join(self.server.directory, name)
-        shutil.copy(os.path.join(self.shared, name), copy)
-        return copy
-
-    def serve(self):
-        self.write_config()
-        self.server.launch()
-        self.server.wait_ready()
-
-    def kill(self):
-        pids = self.server.group()
-        for pid in pids:
-            send(pid, signal.SIGKILL)
-        self.server.process.wait()
-        self.wait_gone(pids)
-
-    def wait_gone(self, pids):
-        """A process that is about to end still owns ca_path."""
-        check(wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 10),
-              "a killed process is still there")
 
     def refusal(self):
         """Starts the node, which has to end by itself; returns what it said."""
         self.write_config()
         self.server.launch()
-        pids = set()
-
-        def has_ended():
-            pids.update(self.server.group())
-            return self.server.process.poll() is not None
-        check(wait_until(has_ended, REFUSED_IN_S),
-              f"the node has not refused: {self.server.log_tail()}")
-        check(self.server.process.returncode != 0, "the refused start ended with 0")
-        self.wait_gone(pids)
+        check(self.wait_ended() != 0, "the refused start ended with 0")
         return self.server.log_text()
-
-    def remove(self):
-        if self.server.process is not None and self.server.process.poll() is None:
-            self.server.stop()
-        else:
-            self.server.abandon()
 
 
 class Cluster:
@@ -179,7 +125,7 @@ DIFFERENCES = (other_server_name, other_ca_path, other_users, other_sealing_key,
 
 
 def served_and_drained(cluster):
-    node = Node(cluster.shared)
+    node = ClusterNode(cluster.shared)
     try:
         node.serve()
     finally:
@@ -198,7 +144,7 @@ def test_takeover(results, cluster):
         served_and_drained(cluster)
         check_equal(cluster.identity(), before, "the identity")
     with results.test("a killed node's cluster is taken over"):
-        node = Node(cluster.shared)
+        node = ClusterNode(cluster.shared)
         try:
             node.serve()
             node.kill()
@@ -211,7 +157,7 @@ def test_refusals(results, cluster):
     for differ in DIFFERENCES:
         with results.test(f"refused: {differ.__name__.replace('_', ' ')}"):
             before = cluster.identity()
-            node = Node(cluster.shared)
+            node = ClusterNode(cluster.shared)
             try:
                 says = differ(node)
                 log = node.refusal()
@@ -221,11 +167,11 @@ def test_refusals(results, cluster):
                 node.remove()
             check_equal(cluster.identity(), before, "the identity")
     with results.test("refused: an old copy of the users"):
-        node = Node(cluster.shared)
+        node = ClusterNode(cluster.shared)
         try:
             node.write_config()
             says = old_users(node)
-            newer = Node(cluster.shared)
+            newer = ClusterNode(cluster.shared)
             try:
                 newer.serve()
             finally:
@@ -242,7 +188,7 @@ def test_changes_on_purpose(results, cluster):
         served_and_drained(cluster)
         check(f"keytab {PRINCIPAL} 4\n" in cluster.identity(), cluster.identity())
     with results.test("identity accept lets a changed node in, and the server GUID stays"):
-        node = Node(cluster.shared)
+        node = ClusterNode(cluster.shared)
         try:
             other_server_name(node)
             node.write_config()
@@ -262,13 +208,13 @@ def test_single_node(results):
     cluster = Cluster()
     try:
         with results.test("a node of its own starts whatever differs"):
-            node = Node(cluster.shared, is_available=False)
+            node = ClusterNode(cluster.shared, is_available=False)
             try:
                 node.serve()
             finally:
                 node.remove()
             guid = cluster.identity().splitlines()[1]
-            node = Node(cluster.shared, is_available=False)
+            node = ClusterNode(cluster.shared, is_available=False)
             try:
                 other_server_name(node)
                 other_users(node)

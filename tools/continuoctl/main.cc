@@ -5,6 +5,7 @@
 
 #include "common/rpc/version.h"
 #include "tools/continuoctl/config_commands.h"
+#include "tools/continuoctl/failover.h"
 #include "tools/continuoctl/handles.h"
 #include "tools/continuoctl/identity.h"
 #include "tools/continuoctl/listings.h"
@@ -33,6 +34,7 @@ struct Arguments {
   NewUserOptions user;
   std::string name;
   std::string path;
+  int failover_count = 1;
   bool is_markdown = false;
   bool is_name_only = false;
   bool is_all_nodes = false;
@@ -151,6 +153,22 @@ void AddIdentity(CLI::App& app, Arguments& args) {
   });
 }
 
+void AddFailover(CLI::App& app, Arguments& args) {
+  CLI::App* failover = app.add_subcommand(
+      "failover", "What happened when a node failed, from all nodes' records; without the daemons");
+  failover->require_subcommand(1);
+  CLI::App* show = failover->add_subcommand("show", "Draw the last failovers as timelines");
+  show->add_option("--last", args.failover_count, "How many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  show->callback([&args] { args.exit_code = ShowFailovers(args.context, args.failover_count); });
+  CLI::App* note = failover->add_subcommand("note", "Write down a step that no daemon sees");
+  note->add_option("STEP", args.name, "note, fence, address, …")->required();
+  note->add_option("TEXT", args.path, "What there is to say of it");
+  note->callback(
+      [&args] { args.exit_code = NoteFailover(args.context, args.name, args.path); });
+}
+
 void AddUsers(CLI::App& app, Arguments& args) {
   CLI::App* user = app.add_subcommand(
       "user", "The user database; passwords are asked for, or are the first line of stdin");
@@ -229,6 +247,7 @@ int Main(int argc, char** argv) {
   AddHandles(app, args);
   AddTickle(app, args);
   AddIdentity(app, args);
+  AddFailover(app, args);
   AddUsers(app, args);
   AddConfig(app, args);
   try {

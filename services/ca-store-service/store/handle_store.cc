@@ -104,6 +104,7 @@ HandleStore::HandleStore(std::unique_ptr<Medium> medium, OwnerRecord owner,
       losses_(std::move(inherited.losses)),
       lost_(inherited.lost_count),
       now_(options.now != nullptr ? std::move(options.now) : [] { return absl::Now(); }),
+      on_outcome_(std::move(options.on_outcome)),
       map_({.medium = std::move(medium),
             .content = std::move(inherited.entries),
             .on_fenced = std::move(options.on_fenced),
@@ -314,14 +315,19 @@ void HandleStore::SetAside(const std::string& key, const std::string& reason) {
 }
 
 void HandleStore::ReportOutcome(uint64_t persistent_id, Outcome outcome) {
-  absl::MutexLock lock(&mutex_);
-  if (outstanding_.erase(persistent_id) == 0) return;
-  if (outcome == Outcome::kExpired) {
-    ++expired_count_;
-    return;
+  ReclaimProgress progress;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (outstanding_.erase(persistent_id) == 0) return;
+    if (outcome == Outcome::kExpired) {
+      ++expired_count_;
+    } else {
+      ++reclaimed_count_;
+      reclaimed_.insert(persistent_id);
+    }
+    progress = {restored_count_, reclaimed_count_, expired_count_, outstanding_.size()};
   }
-  ++reclaimed_count_;
-  reclaimed_.insert(persistent_id);
+  if (on_outcome_ != nullptr) on_outcome_(outcome, progress);
 }
 
 // ---- What administrators see ----------------------------------------------------------------------
