@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/logging/log.h"
 #include "continuo/admin/v1/admin_service.pb.h"
+#include "services/auth-service/idmap/sssd_directory.h"
 #include "services/auth-service/kerberos/kerberos_mechanism.h"
 
 namespace continuo::auth {
@@ -35,11 +36,12 @@ AuthApp::AuthApp(const daemon::StartContext& context)
     : store_(context.config->global.userdb_file, random_),
       engine_(random_, clock_),
       unix_names_(MakeNssUnixNames()),
+      sssd_(MakeSssdDirectory()),
       identity_(store_, random_, domains_),
       loader_(store_, engine_, identity_),
       logon_workers_("auth-logon", kLogonWorkers),
       lookup_workers_("auth-lookup", kLookupWorkers),
-      auth_service_(engine_, {*unix_names_, domains_}, {logon_workers_, lookup_workers_},
+      auth_service_(engine_, {*unix_names_, domains_, *sssd_}, {logon_workers_, lookup_workers_},
                     context.registry),
       admin_service_(engine_, lookup_workers_, clock_,
                      {.store = &store_,
@@ -102,7 +104,7 @@ void AuthApp::SetUpKerberos(const config::Config& config) {
   if (!keytab.empty()) {
     auto credential = kerberos::AcceptorCredential::Load(keytab);
     if (credential.ok()) {
-      factory = kerberos::MakeFactory(*std::move(credential), domains_);
+      factory = kerberos::MakeFactory(*std::move(credential), domains_, *sssd_);
     } else {
       degraded = "kerberos: " + std::string(credential.status().message());
       logging::Warning("kerberos.unavailable", {{"keytab", keytab}, {"reason", degraded}});
@@ -125,6 +127,9 @@ std::vector<std::string> AuthApp::Degraded() const {
   if (waited > kLookupPatience) {
     reasons.push_back(absl::StrFormat("names: the name service (NSS) has not answered for %d s",
                                       absl::ToInt64Seconds(waited)));
+  }
+  if (std::string problem = sssd_->Problem(); !problem.empty()) {
+    reasons.push_back("names: " + std::move(problem));
   }
   const absl::MutexLock lock(&kerberos_mutex_);
   if (!kerberos_degraded_.empty()) reasons.push_back(kerberos_degraded_);

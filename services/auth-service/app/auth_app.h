@@ -48,6 +48,7 @@ class AuthApp final : public daemon::App {
   LogonEngine engine_;
   const std::unique_ptr<UnixNames> unix_names_;
   KnownDomains domains_;
+  const std::unique_ptr<DomainDirectory> sssd_;
   IdentityKeeper identity_;
   DirectoryLoader loader_;
   WorkerPool logon_workers_;

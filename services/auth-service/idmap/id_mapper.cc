@@ -77,11 +77,12 @@ SplitName Split(std::string_view text) {
 std::unique_ptr<UnixNames> MakeNssUnixNames() { return std::make_unique<NssUnixNames>(); }
 
 IdMapper::IdMapper(std::shared_ptr<const userdb::UserDatabase> users, std::string server_name,
-                   const UnixNames& unix_names, const KnownDomains& domains)
+                   const Sources& sources)
     : users_(std::move(users)),
       server_name_(std::move(server_name)),
-      unix_names_(unix_names),
-      domains_(domains) {}
+      unix_names_(sources.unix_names),
+      domains_(sources.domains),
+      directory_(sources.directory) {}
 
 NamedSid IdMapper::LookupLocalRid(const Sid& sid) const {
   const uint32_t rid = *sid.rid();
@@ -110,7 +111,9 @@ NamedSid IdMapper::LookupSid(const Sid& sid) const {
     return {sid, std::string(kUnixGroup), name.value_or(absl::StrFormat("%d", *gid)),
             NameKind::kGroup};
   }
-  return domains_.FindSid(sid).value_or(NamedSid{sid, "", "", NameKind::kUnknown});
+  const NamedSid seen = domains_.FindSid(sid).value_or(NamedSid{sid, "", "", NameKind::kUnknown});
+  if (seen.kind != NameKind::kUnknown || !SssIdOfSid(sid)) return seen;
+  return directory_.FindSid(sid).value_or(seen);
 }
 
 NamedSid IdMapper::LookupName(std::string_view text) const {
@@ -129,6 +132,10 @@ NamedSid IdMapper::LookupName(std::string_view text) const {
   }
   if (const auto known = FindWellKnown(domain, name)) return *known;
   if (const auto known = domains_.FindName(domain, name)) return *known;
+  if (!domain.empty() && !bytes::EqualsIgnoringCase(domain, kUnixUser) &&
+      !bytes::EqualsIgnoringCase(domain, kUnixGroup)) {
+    if (const auto found = directory_.FindName(domain, name)) return *found;
+  }
   if (domain.empty() || bytes::EqualsIgnoringCase(domain, kUnixUser)) {
     if (const auto uid = unix_names_.Uid(name)) return LookupSid(security::UnixUserSid(*uid));
   }
@@ -151,6 +158,7 @@ UnixId IdMapper::ToUnixId(const Sid& sid) const {
   }
   if (const auto uid = security::UidOfUnixSid(sid)) return {UnixIdKind::kUid, *uid};
   if (const auto gid = security::GidOfUnixSid(sid)) return {UnixIdKind::kGid, *gid};
+  if (const auto id = domains_.LearnedId(sid)) return {UnixIdKind::kBoth, *id};
   // Whether a domain SID is a user or a group is not in it; SSSD gives both the same number.
   if (const auto id = SssIdOfSid(sid)) return {UnixIdKind::kBoth, *id};
   return {};

@@ -79,8 +79,31 @@ std::optional<NamedSid> KnownDomains::FindName(std::string_view domain,
   return NamedSid{user.sid, user.domain, user.name, NameKind::kUser};
 }
 
+void KnownDomains::LearnId(const Sid& sid, uint32_t id) {
+  const absl::MutexLock lock(&mutex_);
+  if (const auto former = id_of_sid_.find(sid); former != id_of_sid_.end()) {
+    sid_of_id_.erase(former->second);
+    id_of_sid_.erase(former);
+  }
+  if (id_of_sid_.size() >= kIdsMax) return;
+  // An id that another SID had is this one's now.
+  if (const auto former = sid_of_id_.find(id); former != sid_of_id_.end()) {
+    id_of_sid_.erase(former->second);
+  }
+  id_of_sid_[sid] = id;
+  sid_of_id_[id] = sid;
+}
+
+std::optional<uint32_t> KnownDomains::LearnedId(const Sid& sid) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = id_of_sid_.find(sid);
+  if (found == id_of_sid_.end()) return std::nullopt;
+  return found->second;
+}
+
 std::optional<Sid> KnownDomains::SidOfId(uint32_t id) const {
   const absl::MutexLock lock(&mutex_);
+  if (const auto found = sid_of_id_.find(id); found != sid_of_id_.end()) return found->second;
   for (const auto& [name, domain] : domains_) {
     if (const auto sid = SssSidOfId(domain, id)) return sid;
   }

@@ -28,16 +28,20 @@ class KnownDomains {
  public:
   static constexpr size_t kUsersMax = 65'536;
   static constexpr size_t kDomainsMax = 64;
+  static constexpr size_t kIdsMax = 262'144;
 
   // From a PAC that was verified. Requires: `user_sid` is S-1-5-21-a-b-c-RID; others are passed over.
   void LearnUser(const std::string& domain_name, const std::string& user_name,
                  const security::Sid& user_sid);
   void LearnDomain(const std::string& name, const security::Sid& domain_sid);
+  // One that is not the algorithm's. Beyond kIdsMax none is learned.
+  void LearnId(const security::Sid& sid, uint32_t id);
 
   // A user, or the domain itself, or the domain without a name for the RID; nullopt otherwise.
   std::optional<NamedSid> FindSid(const security::Sid& sid) const;
   std::optional<NamedSid> FindName(std::string_view domain, std::string_view name) const;
   std::optional<security::Sid> SidOfId(uint32_t id) const;
+  std::optional<uint32_t> LearnedId(const security::Sid& sid) const;
 
   std::map<std::string, security::Sid> domains() const;
   uint64_t revision() const;
@@ -57,6 +61,8 @@ class KnownDomains {
   std::list<User> users_ ABSL_GUARDED_BY(mutex_);                         // Seen last first.
   std::map<security::Sid, std::list<User>::iterator> by_sid_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, security::Sid> by_name_ ABSL_GUARDED_BY(mutex_);
+  std::map<security::Sid, uint32_t> id_of_sid_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, security::Sid> sid_of_id_ ABSL_GUARDED_BY(mutex_);
   uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "services/auth-service/kerberos/kerberos_mechanism.h"
 
+#include "services/auth-service/idmap/domain_ids.h"
 #include "services/auth-service/kerberos/gss_handles.h"
 #include "services/auth-service/kerberos/pac_logon_info.h"
 #include "services/auth-service/spnego/spnego_messages.h"
@@ -16,8 +17,12 @@ constexpr size_t kSessionKeyMaxBytes = 32;
 class KerberosMechanism final : public LogonMechanism {
  public:
   KerberosMechanism(std::shared_ptr<const AcceptorCredential> credential,
-                    std::shared_ptr<const Directory> directory, KnownDomains& domains)
-      : credential_(std::move(credential)), directory_(std::move(directory)), domains_(domains) {}
+                    std::shared_ptr<const Directory> directory, KnownDomains& domains,
+                    DomainDirectory& domain_directory)
+      : credential_(std::move(credential)),
+        directory_(std::move(directory)),
+        domains_(domains),
+        domain_directory_(domain_directory) {}
   ~KerberosMechanism() override {
     OM_uint32 minor = 0;
     gss_delete_sec_context(&minor, &context_, GSS_C_NO_BUFFER);
@@ -43,6 +48,7 @@ class KerberosMechanism final : public LogonMechanism {
   const std::shared_ptr<const AcceptorCredential> credential_;
   const std::shared_ptr<const Directory> directory_;
   KnownDomains& domains_;
+  DomainDirectory& domain_directory_;
   gss_ctx_id_t context_ = GSS_C_NO_CONTEXT;
   gss_name_t client_ = GSS_C_NO_NAME;
   std::string principal_;
@@ -81,9 +87,14 @@ NtStatus KerberosMechanism::Decide(OM_uint32 lifetime_s) {
   principal_ = name.ToString();
   CONTINUO_RETURN_IF_ERROR(TakeSessionKey());
   if (const auto pac = VerifiedPac()) {
-    outcome_.identity =
-        directory_->DomainIdentity(pac->user_name, pac->domain_name, pac->user_sid,
-                                   pac->primary_group_sid, pac->group_sids);
+    DomainIds ids(domain_directory_, domains_, pac->user_sid);
+    outcome_.identity = directory_->DomainIdentity(
+        {.user_name = pac->user_name,
+         .domain_name = pac->domain_name,
+         .user_sid = pac->user_sid,
+         .primary_group_sid = pac->primary_group_sid,
+         .group_sids = pac->group_sids},
+        [&ids](const security::Sid& sid) { return ids.IdOf(sid); });
     domains_.LearnUser(pac->domain_name, pac->user_name, pac->user_sid);
     if (pac->kick_off_filetime != 0 && pac->kick_off_filetime < kNeverFiletime) {
       const int64_t ticks = static_cast<int64_t>(pac->kick_off_filetime) - kUnixEpochInFiletime;
@@ -174,9 +185,9 @@ bool KerberosMechanism::CheckMic(std::span<const uint8_t> data, std::span<const 
 }  // namespace
 
 KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
-                            KnownDomains& domains) {
-  return [credential, &domains](std::shared_ptr<const Directory> directory) {
-    return std::make_unique<KerberosMechanism>(credential, std::move(directory), domains);
+                            KnownDomains& domains, DomainDirectory& directory) {
+  return [credential, &domains, &directory](std::shared_ptr<const Directory> snapshot) {
+    return std::make_unique<KerberosMechanism>(credential, std::move(snapshot), domains, directory);
   };
 }
 

@@ -15,6 +15,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "services/auth-service/idmap/domain_directory.h"
 #include "services/auth-service/idmap/known_domains.h"
 #include "services/auth-service/logon/logon_engine.h"
 
@@ -36,8 +37,8 @@ class AcceptorCredential {
   const std::unique_ptr<Impl> impl_;
 };
 
-// `domains` learns whom the KDC vouched for; it outlives every mechanism.
+// `domains` learns whom the KDC vouched for; `directory` knows ids. Both outlive every mechanism.
 KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
-                            KnownDomains& domains);
+                            KnownDomains& domains, DomainDirectory& directory);
 
 }  // namespace continuo::auth::kerberos

@@ -133,8 +133,8 @@ UnixIdKind FromProto(v1::UnixIdKind kind) {
 
 }  // namespace
 
-AuthRpcService::AuthRpcService(LogonEngine& engine, const Names& names, const Workers& workers,
-                               metrics::Registry* registry)
+AuthRpcService::AuthRpcService(LogonEngine& engine, const IdMapper::Sources& names,
+                               const Workers& workers, metrics::Registry* registry)
     : engine_(engine), names_(names), workers_(workers) {
   if (registry == nullptr) return;
   succeeded_ = &registry->AddCounter("logons_total", "Logons by result.", {{"result", "ok"}});
@@ -145,7 +145,7 @@ AuthRpcService::AuthRpcService(LogonEngine& engine, const Names& names, const Wo
 
 IdMapper AuthRpcService::Mapper() const {
   const auto directory = engine_.directory();
-  return IdMapper(directory->users, directory->policy.server_name, names_.unix_names, names_.domains);
+  return IdMapper(directory->users, directory->policy.server_name, names_);
 }
 
 grpc::ServerUnaryReactor* AuthRpcService::OnWorker(grpc::CallbackServerContext* context,

@@ -20,15 +20,10 @@ struct Workers {
   WorkerPool& lookups;
 };
 
-struct Names {
-  const UnixNames& unix_names;
-  const KnownDomains& domains;
-};
-
 class AuthRpcService final : public v1::AuthService::CallbackService {
  public:
   // The references outlive this. `registry` may be null.
-  AuthRpcService(LogonEngine& engine, const Names& names, const Workers& workers,
+  AuthRpcService(LogonEngine& engine, const IdMapper::Sources& names, const Workers& workers,
                  metrics::Registry* registry);
 
   grpc::ServerUnaryReactor* InitialToken(grpc::CallbackServerContext* context,
@@ -61,7 +56,7 @@ class AuthRpcService final : public v1::AuthService::CallbackService {
               grpc::ServerUnaryReactor* reactor);
 
   LogonEngine& engine_;
-  const Names names_;
+  const IdMapper::Sources names_;
   const Workers workers_;
   metrics::Counter* succeeded_ = nullptr;
   metrics::Counter* refused_ = nullptr;

@@ -8,6 +8,7 @@
 3. A session ends with its ticket, and goes on after another logon (smbtorture).
 4. The controller is silent: open sessions go on, holders of a ticket log on, others are told within
    seconds; the status says it, and nothing is killed. The name service (SSSD) is silent: the same.
+   With a real SSSD groups and users have names before anybody has logged on.
 5. The machine's password was changed without the keytab: the status says it.
 """
 
@@ -300,6 +301,33 @@ def ask_for_a_name(client):
         client.call(AUTH, "LookupNames", {"names": ["nobody-of-that-name"]})
 
 
+def named(client, *names):
+    found = client.call(AUTH, "LookupNames", {"names": list(names)}).get("results", [])
+    return {entry["name"]: entry.get("sid") for entry in found}
+
+
+def test_sssd(results, domain):
+    lab = domain.lab
+    client = ReflectionClient(os.path.join(domain.server.run_dir, "auth-service.sock"))
+    group = f"staff@{lab.domain}"
+    with domain.server.sssd():
+        with results.test("SSSD runs: it names groups, and users who never logged on"):
+            check(wait_until(lambda: named(client, group).get("staff"), DEGRADED_IN_S, 0.5),
+                  "SSSD names nobody")
+            check_equal(named(client, group, f"{lab.short_domain}\\Domain Admins"),
+                        {"staff": lab.group_sids_of("staff")[0],
+                         "Domain Admins": lab.group_sids_of("Domain Admins")[0]}, "SIDs of groups")
+            check_equal(named(client, f"krbtgt@{lab.domain}", f"nobody@{lab.domain}"),
+                        {"krbtgt": lab.sid_of("krbtgt"), "nobody": None}, "SIDs of users")
+        with results.test("SSSD runs: a logon gets the same ids as without it"):
+            session = domain.session("bob", user=local_upn(lab, "bob"))
+            check_identity(lab, session, "bob", ("staff", "Domain Users"))
+    with results.test("SSSD has gone: logons go on"):
+        domain.must("ls", user=local_upn(lab, "bob"))
+        check_equal(domain.degraded(), [], "status")
+    client.close()
+
+
 def test_changed_key(results, domain):
     with results.test("the machine's password was changed without the keytab: the status says so"):
         domain.lab.change_machine_password()
@@ -320,6 +348,7 @@ def main():
         test_logons(results, domain)
         test_refusals(results, domain)
         test_silent_name_service(results, domain)
+        test_sssd(results, domain)
         report_expiry(results, expiry)
         test_silent_controller(results, domain)
         test_changed_key(results, domain)

@@ -4,6 +4,7 @@ What the file names as absolute paths is put there in a mount namespace of the g
 is a directory of the test, /etc and /var/lib are overlays with the keytab and an empty state.
 """
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -15,6 +16,26 @@ from continuo_server import ROOT, ContinuoServer  # noqa: E402
 
 CONFIG = os.path.join(ROOT, "conf", "active-passive.conf")
 PORT = 445
+# A member that changes nothing: neither its password nor its name in DNS.
+SSSD_CONF = """[sssd]
+config_file_version = 2
+services = nss
+domains = {domain}
+[nss]
+[domain/{domain}]
+id_provider = ad
+access_provider = permit
+ad_domain = {domain}
+ad_server = dc1.{domain}
+ad_hostname = {server_name}
+krb5_realm = {realm}
+ldap_sasl_authid = {server}$@{realm}
+ldap_id_mapping = true
+ad_maximum_machine_account_password_age = 0
+dyndns_update = false
+"""
+SSSD_DIRECTORIES = ("db", "mc", "pipes/private", "pubconf/krb5.include.d", "keytabs", "secrets",
+                    "gpo_cache", "deskprofile")
 
 
 class DomainServer(ContinuoServer):
@@ -64,6 +85,28 @@ class DomainServer(ContinuoServer):
             self.process = subprocess.Popen(
                 self.lab.in_namespace("fs", ["unshare", "--mount", "sh", "-c", script]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    @contextlib.contextmanager
+    def sssd(self):
+        """A real SSSD beside the group, in the group's view of the files."""
+        conf = os.path.join(self.lab.directory, "sssd.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(SSSD_CONF.format(domain=self.lab.domain, realm=self.lab.realm,
+                                        server=self.lab.server, server_name=self.lab.server_name))
+        script = " && ".join([
+            "mkdir -p /etc/sssd /var/log/sssd", f"install -m 600 {conf} /etc/sssd/sssd.conf",
+            *(f"mkdir -p /var/lib/sss/{name}" for name in SSSD_DIRECTORIES),
+            "mount -t tmpfs tmpfs /run", "exec sssd -i --logger=stderr"])
+        with open(os.path.join(self.lab.directory, "sssd.out"), "wb") as log:
+            process = subprocess.Popen(
+                ["nsenter", "-t", str(self.pid_of("auth-service")), "-m", "-n", "unshare", "--mount",
+                 "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
 
     def start(self):
         self.write_config()

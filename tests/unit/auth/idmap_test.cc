@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "services/auth-service/idmap/domain_ids.h"
 #include "services/auth-service/idmap/sss_idmap.h"
 #include "tests/unit/auth/auth_test_support.h"
 
@@ -30,7 +31,8 @@ class FakeNames final : public UnixNames {
 struct Fixture {
   FakeNames names;
   KnownDomains domains;
-  IdMapper mapper{testing::MakeDirectory()->users, "TESTSRV", names, domains};
+  testing::FakeDomainDirectory directory;
+  IdMapper mapper{testing::MakeDirectory()->users, "TESTSRV", {names, domains, directory}};
   const Sid alice{5, {21, 1, 2, 3, 1000}};
 };
 
@@ -111,6 +113,54 @@ TEST_CASE("known domains: a user who was renamed is found by the new name only",
   CHECK_FALSE(domains.FindName("CORP", "old"));
   CHECK(domains.FindName("CORP", "new")->sid == sid);
   CHECK(domains.FindSid(sid)->name == "new");
+}
+
+TEST_CASE_METHOD(Fixture, "id map: SSSD knows the names of those who have not logged on",
+                 "[unit][auth]") {
+  const Sid staff(5, {21, 111, 222, 333, 1200});
+  directory.names = {{staff, "corp.test", "helpdesk", NameKind::kGroup}};
+  CHECK(mapper.LookupSid(staff).name == "helpdesk");
+  CHECK(mapper.LookupName("helpdesk@corp.test").sid == staff);
+  CHECK(mapper.LookupName("corp.test\\helpdesk").kind == NameKind::kGroup);
+  // Without its domain a name is this server's own, or nobody's.
+  CHECK(mapper.LookupName("helpdesk").kind == NameKind::kUnknown);
+  CHECK(mapper.LookupSid(security::kEveryoneSid).name == "Everyone");
+}
+
+TEST_CASE_METHOD(Fixture, "domain ids: one answer like the algorithm's stands for the domain",
+                 "[unit][auth]") {
+  const Sid user(5, {21, 111, 222, 333, 1105});
+  const Sid group(5, {21, 111, 222, 333, 1200});
+  directory.ids = {{user, *SssIdOfSid(user)}};
+  DomainIds ids(directory, domains, user);
+  CHECK(ids.IdOf(user) == SssIdOfSid(user));
+  CHECK(ids.IdOf(group) == SssIdOfSid(group));
+  CHECK(directory.question_count == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "domain ids: where SSSD maps otherwise its word counts, and is known both ways",
+                 "[unit][auth]") {
+  const Sid user(5, {21, 111, 222, 333, 1105});
+  const Sid group(5, {21, 111, 222, 333, 1200});
+  const Sid unknown(5, {21, 111, 222, 333, 1300});
+  directory.ids = {{user, 5001}, {group, 6001}};
+  DomainIds ids(directory, domains, user);
+  CHECK(ids.IdOf(user) == 5001);
+  CHECK(ids.IdOf(group) == 6001);
+  CHECK(ids.IdOf(unknown) == SssIdOfSid(unknown));
+  CHECK(mapper.ToSid({UnixIdKind::kUid, 5001}) == user);
+  CHECK(mapper.ToUnixId(group) == UnixId{UnixIdKind::kBoth, 6001});
+  // The id moves to another account.
+  domains.LearnId(group, 5001);
+  CHECK(mapper.ToSid({UnixIdKind::kUid, 5001}) == group);
+  CHECK(mapper.ToUnixId(user) == UnixId{UnixIdKind::kBoth, *SssIdOfSid(user)});
+}
+
+TEST_CASE_METHOD(Fixture, "domain ids: without SSSD the algorithm decides", "[unit][auth]") {
+  const Sid user(5, {21, 111, 222, 333, 1105});
+  DomainIds ids(directory, domains, user);
+  CHECK(ids.IdOf(user) == SssIdOfSid(user));
+  CHECK_FALSE(ids.IdOf(security::kBuiltinUsersSid));
 }
 
 TEST_CASE("id map: MurmurHash3 agrees with the author's vectors", "[unit][auth]") {

@@ -207,7 +207,7 @@ struct Fixture {
     if (!TheRealm().is_up()) return;
     auto credential = kerberos::AcceptorCredential::Load(TheRealm().keytab());
     CONTINUO_CHECK(credential.ok());
-    engine.SetKerberos(kerberos::MakeFactory(*credential, domains));
+    engine.SetKerberos(kerberos::MakeFactory(*credential, domains, domain_directory));
     is_ready = true;
   }
   LogonResult Step(const Bytes& token) {
@@ -218,6 +218,7 @@ struct Fixture {
   testing::CountingRandom random;
   testing::FakeClock clock;
   KnownDomains domains;
+  testing::FakeDomainDirectory domain_directory;
   LogonEngine engine{random, clock};
   bool is_ready = false;
 };

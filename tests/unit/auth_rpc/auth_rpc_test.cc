@@ -91,8 +91,9 @@ struct Fixture {
   LogonEngine engine{random, clock};
   std::unique_ptr<UnixNames> names = MakeNssUnixNames();
   KnownDomains domains;
+  testing::FakeDomainDirectory domain_directory;
   WorkerPool workers{"test", 2};
-  AuthRpcService service{engine, {*names, domains}, {workers, workers}, nullptr};
+  AuthRpcService service{engine, {*names, domains, domain_directory}, {workers, workers}, nullptr};
   std::unique_ptr<AuthAdminRpcService> admin;
   std::unique_ptr<rpc::UnixServer> server;
   std::unique_ptr<clients::AuthClient> client;
