@@ -133,13 +133,25 @@ void HandleStore::DeleteRecord(uint64_t persistent_id, Done done) {
   map_.Apply({{IdKey(kHandlePrefix, persistent_id), std::nullopt},
               {IdKey(kIndexPrefix, persistent_id), std::nullopt}},
              [this, persistent_id, done = std::move(done)](absl::Status status) {
-               if (status.ok()) {
-                 absl::MutexLock lock(&mutex_);
-                 outstanding_.erase(persistent_id);
-                 reclaimed_.erase(persistent_id);
-               }
+               if (status.ok()) Forget(persistent_id);
                done(std::move(status));
              });
+}
+
+// One that is deleted while nobody has claimed it cannot come back: its file is gone.
+void HandleStore::Forget(uint64_t persistent_id) {
+  ReclaimProgress progress;
+  {
+    absl::MutexLock lock(&mutex_);
+    reclaimed_.erase(persistent_id);
+    if (outstanding_.erase(persistent_id) == 0) return;
+    progress = ProgressLocked();
+  }
+  if (on_outcome_ != nullptr) on_outcome_(Outcome::kExpired, progress);
+}
+
+ReclaimProgress HandleStore::ProgressLocked() const {
+  return {restored_count_, reclaimed_count_, expired_count_, outstanding_.size()};
 }
 
 void HandleStore::PutIntent(const CreateIntent& intent, Done done) {
@@ -325,7 +337,7 @@ void HandleStore::ReportOutcome(uint64_t persistent_id, Outcome outcome) {
       ++reclaimed_count_;
       reclaimed_.insert(persistent_id);
     }
-    progress = {restored_count_, reclaimed_count_, expired_count_, outstanding_.size()};
+    progress = ProgressLocked();
   }
   if (on_outcome_ != nullptr) on_outcome_(outcome, progress);
 }

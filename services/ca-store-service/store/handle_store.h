@@ -127,6 +127,8 @@ class HandleStore {
   void Next(const std::shared_ptr<Round>& round);
   static std::vector<std::string> TakeKeys(Round& round);
   void Deliver(const std::shared_ptr<Round>& round, const std::vector<std::string>& keys);
+  void Forget(uint64_t persistent_id);
+  ReclaimProgress ProgressLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void SetAside(const std::string& key, const std::string& reason);
   void AddHandle(const std::string& key, const std::string& value, Handout* handout);
   void AddIntent(const std::string& key, const std::string& value, Handout* handout);

@@ -262,6 +262,9 @@ TEST_CASE("handle store: outcomes are counted once for each handle", "[unit][cas
   const auto rest = store->List(next, 2, &next);
   REQUIRE(rest.size() == 1);
   CHECK(rest[0].state == HandleState::kOutstanding);
+  CHECK(Delete(*store, 1).ok());  // Closed by its client: that is no outcome.
+  CHECK(Delete(*store, 3).ok());  // Its file is gone: nobody will claim it.
+  CHECK(told == std::vector<uint64_t>{2, 1, 0});
 }
 
 // ---- Damage ---------------------------------------------------------------------------------------
