@@ -140,7 +140,8 @@ void AddIdentity(std::vector<KeyInfo>& t) {
   t.push_back(G("privilegedb", &Global::privilegedb, kRestart, AbsolutePathCodec(),
                 "Privilege database."));
   t.push_back(G("runstate_dir", &Global::runstate_dir, kRestart, AbsolutePathCodec(),
-                "Directory for state shared by the nodes of a cluster; with one node, its own."));
+                "Directory for state shared by the nodes of a cluster: who they are together (`identity`) and "
+                "what happened at a failover (`failover/`). With one node, its own."));
 }
 
 void AddProtocol(std::vector<KeyInfo>& t) {

@@ -120,9 +120,11 @@ std::optional<UnixIds> FindUnixAccount(const std::string& name) {
 UserStore::UserStore(std::string path, base::RandomSource& random)
     : path_(std::move(path)), random_(random) {}
 
-FileStamp UserStore::Stamp() const {
+FileStamp UserStore::Stamp() const { return StampOf(path_); }
+
+FileStamp StampOf(const std::string& path) {
   struct stat st {};
-  if (::stat(path_.c_str(), &st) != 0) return {};
+  if (::stat(path.c_str(), &st) != 0) return {};
   return {.inode = st.st_ino,
           .modified_ns = st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec,
           .size_bytes = st.st_size};

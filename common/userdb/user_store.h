@@ -35,6 +35,8 @@ struct FileStamp {
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 
+FileStamp StampOf(const std::string& path);
+
 struct ImportResult {
   uint32_t added_count = 0;
   uint32_t updated_count = 0;
@@ -54,6 +56,9 @@ class UserStore {
   //         DecodeUserFile; PermissionDenied when the key can be read by others.
   absl::StatusOr<UserDatabase> Load() const;
 
+  // The key that seals the hashes. Errors: NotFound; PermissionDenied; DataLoss.
+  absl::StatusOr<Bytes> ReadKey() const;
+
   // Reads under the lock (a new database when there is none), applies `change` and, when that is
   // OK, replaces the file durably: written beside it, synced, renamed, directory synced.
   // Returns what was written. On an error the file is as it was.
@@ -72,7 +77,6 @@ class UserStore {
   absl::Status SetPassword(std::string_view name, std::string_view password, absl::Time now) const;
 
  private:
-  absl::StatusOr<Bytes> ReadKey() const;
   absl::StatusOr<Bytes> ReadOrCreateKey() const;
   security::Sid NewMachineSid() const;
 

@@ -106,7 +106,10 @@ absl::Status CaStoreApp::StartStore(const daemon::StartContext& context) {
   const std::shared_ptr<StableFiles> files = MakePosixStableFiles();
   const std::shared_ptr<DatabaseFactory> databases = MakeRocksFactory();
   const std::string ca_path = context.config->global.ca_path;
-  const auto open = [=, heartbeat = heartbeat_, exit = context.request_exit] {
+  trace_ = std::make_shared<StoreTrace>(failover_trace::Recorder::Options{
+      .runstate_dir = context.config->global.runstate_dir, .daemon = "ca-store-service"});
+  const auto open = [=, heartbeat = heartbeat_, trace = trace_, exit = context.request_exit] {
+    trace->NoteAdoption(*files, ca_path);
     HandleStore::Options options;
     options.incarnation.ca_path = ca_path;
     options.incarnation.self = self;
@@ -118,6 +121,9 @@ absl::Status CaStoreApp::StartStore(const daemon::StartContext& context) {
     options.on_watch = [heartbeat] {
       rpc::LoopHeartbeat* const beats = heartbeat->load();
       if (beats != nullptr) beats->Beat();
+    };
+    options.on_outcome = [trace](Outcome outcome, const ReclaimProgress& progress) {
+      trace->NoteOutcome(outcome, progress);
     };
     return HandleStore::Open(std::move(options));
   };
@@ -136,6 +142,7 @@ void CaStoreApp::OnOpen(std::shared_ptr<HandleStore> store) {
                                  {"handles", counts.handles},
                                  {"intents", counts.intents},
                                  {"lost", counts.lost}});
+  trace_->NoteAdopted(store->owner().epoch, counts);
   store_ = store;
   heartbeat_->store(server_->loop_monitor().Register(
       "store.watch", [watched = store.get()] { watched->NudgeWatch(); }));

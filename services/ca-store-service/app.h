@@ -12,6 +12,7 @@
 #include "services/ca-store-service/rpc/admin_service.h"
 #include "services/ca-store-service/rpc/stream_service.h"
 #include "services/ca-store-service/store_opener.h"
+#include "services/ca-store-service/store_trace.h"
 
 namespace continuo::castore {
 
@@ -34,6 +35,7 @@ class CaStoreApp final : public daemon::App {
   CaStoreAdminServiceImpl admin_service_;
   StreamServiceImpl stream_service_;
   const Heartbeat heartbeat_ = std::make_shared<std::atomic<rpc::LoopHeartbeat*>>(nullptr);
+  std::shared_ptr<StoreTrace> trace_;   // Shared in the same way.
   std::shared_ptr<HandleStore> store_;  // Set on the opener's thread, read after it is gone.
   std::unique_ptr<rpc::UnixServer> server_;
   std::unique_ptr<StoreOpener> opener_;

@@ -67,12 +67,16 @@ absl::StatusOr<std::unique_ptr<daemon::App>> TickleApp::Start(
   if (global.tcp_tickle) {
     const LogPlace place{global.tcp_tickle_path, NodeName(), NewIncarnation()};
     view.log_name = place.name();
-    app->recovery_ =
-        std::make_unique<Recovery>(StoreOptions{.place = place}, PortsOf(*context.config));
+    app->trace_ = std::make_unique<failover_trace::Recorder>(failover_trace::Recorder::Options{
+        .runstate_dir = global.runstate_dir, .daemon = "tickle-service"});
+    app->recovery_ = std::make_unique<Recovery>(StoreOptions{.place = place},
+                                                PortsOf(*context.config), *app->trace_);
   }
-  const auto on_arrived = [recovery = app->recovery_.get()](const AddressEntry& entry) {
+  const auto on_arrived = [recovery = app->recovery_.get(),
+                           trace = app->trace_.get()](const AddressEntry& entry) {
     const std::optional<IpAddress> address = ParseIpAddress(entry.key.address);
     if (recovery == nullptr || !address || !CanMove(*address)) return;
+    trace->Note(failover_trace::Kind::kAddress, entry.key.address + " on " + entry.interface);
     recovery->AddressArrived(*address, entry.key.interface_index, entry.interface);
   };
   CONTINUO_ASSIGN_OR_RETURN(app->watcher_, AddressWatcher::Start(

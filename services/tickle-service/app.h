@@ -28,6 +28,7 @@ class TickleApp final : public daemon::App {
   void RegisterLoops();
 
   // In the order of the start; destroyed in reverse.
+  std::unique_ptr<failover_trace::Recorder> trace_;
   std::unique_ptr<Recovery> recovery_;  // Null when tcp_tickle is off.
   std::unique_ptr<AddressWatcher> watcher_;
   std::atomic<rpc::LoopHeartbeat*> heartbeat_{nullptr};

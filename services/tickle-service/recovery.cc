@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include <absl/strings/str_format.h>
 #include <absl/time/clock.h>
 
 #include "common/logging/log.h"
@@ -22,8 +23,11 @@ absl::Status Stopping() { return absl::CancelledError("tickle-service is stoppin
 
 }  // namespace
 
-Recovery::Recovery(StoreOptions store, std::set<uint16_t> ports)
-    : ports_(std::move(ports)), own_name_(store.place.name()), store_(std::move(store)) {
+Recovery::Recovery(StoreOptions store, std::set<uint16_t> ports, failover_trace::Recorder& trace)
+    : ports_(std::move(ports)),
+      own_name_(store.place.name()),
+      trace_(trace),
+      store_(std::move(store)) {
   if (!sender_.status().ok()) {
     logging::Warning("tickle.cannot_send", {{"reason", sender_.status()}});
   }
@@ -271,6 +275,8 @@ void Recovery::FinishJob(Job job, const std::vector<OtherLog>& logs) {
   if (outcome.started_count != 0) {
     logging::Info("tickle.begun", {{"address", job.address.ToString()},
                                    {"clients", outcome.started_count}});
+    trace_.Note(failover_trace::Kind::kTickle,
+                absl::StrFormat("%d clients of %s", outcome.started_count, job.address.ToString()));
     absl::MutexLock lock(&mutex_);
     counts_.tickled_connections += outcome.started_count;
   }

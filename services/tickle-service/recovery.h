@@ -24,6 +24,7 @@
 #include <absl/time/time.h>
 
 #include "common/base/loop_progress.h"
+#include "common/failover_trace/recorder.h"
 #include "services/tickle-service/packet/campaign.h"
 #include "services/tickle-service/packet/raw_sender.h"
 #include "services/tickle-service/registry/connection_table.h"
@@ -63,8 +64,8 @@ class Recovery {
   using ResetDone = std::function<void(absl::StatusOr<uint32_t>)>;
   using LogsDone = std::function<void(absl::StatusOr<std::vector<OtherLog>>)>;
 
-  // `ports` are smb-frontend's.
-  Recovery(StoreOptions store, std::set<uint16_t> ports);
+  // `ports` are smb-frontend's; `trace` outlives this.
+  Recovery(StoreOptions store, std::set<uint16_t> ports, failover_trace::Recorder& trace);
   ~Recovery();
 
   // A frontend has attached: it names its connections anew.
@@ -149,6 +150,7 @@ class Recovery {
 
   const std::set<uint16_t> ports_;
   const std::string own_name_;
+  failover_trace::Recorder& trace_;
   RecoveryStore store_;
   RawSender sender_;
   base::LoopProgress progress_;

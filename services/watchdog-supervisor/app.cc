@@ -28,6 +28,9 @@ constexpr absl::Duration kStopPollInterval = absl::Milliseconds(50);
 constexpr absl::Duration kAttachRetry = absl::Milliseconds(10);
 // How long killed processes are waited for before the supervisor itself goes.
 constexpr absl::Duration kKillWait = absl::Milliseconds(400);
+// How long the trace, on storage that may not answer, holds up the end: of a failure, of a stop.
+constexpr absl::Duration kFailureTraceWait = absl::Milliseconds(100);
+constexpr absl::Duration kStopTraceWait = absl::Milliseconds(500);
 
 Limits LimitsOf(const config::Config& config) {
   return {config.global.watchdog_interval, config.global.watchdog_timeout};
@@ -68,6 +71,8 @@ SupervisorApp::SupervisorApp(const daemon::StartContext& context)
       run_dir_(context.run_dir),
       shared_arguments_(context.shared_arguments),
       binary_dir_(BinaryDir()),
+      trace_({.runstate_dir = context.config->global.runstate_dir,
+              .daemon = "watchdog-supervisor"}),
       keepalive_(context.run_dir),
       watch_(LimitsOf(*context.config)) {}
 
@@ -91,12 +96,14 @@ absl::StatusOr<std::unique_ptr<daemon::App>> SupervisorApp::Start(
   if (!app->wake_event_.ok()) return absl::ErrnoToStatus(errno, "make an event descriptor");
   // The lock file first: a second supervisor must not start a second group.
   CONTINUO_RETURN_IF_ERROR(app->StartServer(context));
+  app->trace_.Note(failover_trace::Kind::kStart, "");
   if (const absl::Status status = app->StartGroup(); !status.ok()) {
     if (!absl::IsCancelled(status)) app->Remember("failed", std::string(status.message()));
     return status;
   }
   app->server_->SetServing(rpc::Serving::kYes);
   app->Remember("started", "all daemons serving");
+  app->trace_.Note(failover_trace::Kind::kReady, "");
   return app;
 }
 
@@ -209,6 +216,7 @@ absl::Status SupervisorApp::Reload(std::shared_ptr<const config::Config> config)
 
 absl::Status SupervisorApp::Stop(absl::Time deadline) {
   server_->SetServing(rpc::Serving::kNo);
+  trace_.Note(failover_trace::Kind::kStop, "told to stop");
   absl::Status result;
   absl::Duration kept_back = absl::ZeroDuration();
   for (const DaemonPolicy& policy : kPolicies) kept_back += policy.stop_share;
@@ -217,6 +225,7 @@ absl::Status SupervisorApp::Stop(absl::Time deadline) {
     result.Update(StopDaemon(IdOf(i), deadline - kept_back));
   }
   Remember("stopped", result.ToString());
+  (void)trace_.Flush(kStopTraceWait);
   server_->Shutdown(std::min(deadline, absl::Now() + absl::Milliseconds(200)));
   return result;
 }
@@ -328,8 +337,10 @@ void SupervisorApp::EscalateIfFailed() {
   if (is_escalating_.exchange(true)) {
     for (;;) pause();  // The other thread ends the process.
   }
-  AwaitEnds(std::move(ends));
   const std::string daemon(failure.daemon ? PolicyOf(*failure.daemon).name : "watchdog-supervisor");
+  trace_.Note(failover_trace::Kind::kDetect, absl::StrFormat("%s: %s", daemon, failure.reason));
+  AwaitEnds(std::move(ends));
+  trace_.Note(failover_trace::Kind::kKilled, "");
   const absl::Status written =
       AppendHistory(HistoryPath(run_dir_), {absl::Now(), "failed", daemon, failure.reason});
   logging::Error("group.failed", {{"daemon", daemon},
@@ -337,6 +348,7 @@ void SupervisorApp::EscalateIfFailed() {
                                   {"history", written},
                                   {"exit_code", failure.exit_code}});
   logging::Flush(absl::Milliseconds(100));
+  (void)trace_.Flush(kFailureTraceWait);
   unlink(server_->socket_path().c_str());
   _exit(failure.exit_code);
 }

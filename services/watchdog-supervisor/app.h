@@ -19,6 +19,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "common/daemon/daemon.h"
+#include "common/failover_trace/recorder.h"
 #include "common/rpc/server.h"
 #include "services/watchdog-supervisor/children/child_process.h"
 #include "services/watchdog-supervisor/children/ready_book.h"
@@ -68,6 +69,7 @@ class SupervisorApp final : public daemon::App, public GroupSource {
   const std::string run_dir_;
   const std::vector<std::string> shared_arguments_;
   const std::string binary_dir_;
+  failover_trace::Recorder trace_;
   std::unique_ptr<ReadySocket> ready_socket_;
   rpc::UniqueFd wake_event_;
   HeartbeatSender heartbeat_sender_;

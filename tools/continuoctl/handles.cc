@@ -9,6 +9,7 @@
 #include "common/config/parser.h"
 #include "continuo/castore/v1/ca_store_admin_service.grpc.pb.h"
 #include "services/ca-store-service/store/ownership.h"
+#include "tools/continuoctl/failover.h"
 #include "tools/continuoctl/output.h"
 
 namespace continuo::ctl {
@@ -139,6 +140,7 @@ int ConfirmFencedOwner(const Context& context, const std::string& node) {
   const auto files = castore::MakePosixStableFiles();
   const absl::Status status = castore::ConfirmFenced(*files, ca_path, node);
   if (!status.ok()) return Fail(kExitFailure, std::string(status.message()));
+  NoteFence(context, node);
   if (!context.is_json) {
     std::cout << "the next start takes " << ca_path << " over from node " << node << '\n';
   }

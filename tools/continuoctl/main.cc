@@ -5,7 +5,9 @@
 
 #include "common/rpc/version.h"
 #include "tools/continuoctl/config_commands.h"
+#include "tools/continuoctl/failover.h"
 #include "tools/continuoctl/handles.h"
+#include "tools/continuoctl/identity.h"
 #include "tools/continuoctl/listings.h"
 #include "tools/continuoctl/locks.h"
 #include "tools/continuoctl/status.h"
@@ -32,6 +34,7 @@ struct Arguments {
   NewUserOptions user;
   std::string name;
   std::string path;
+  int failover_count = 1;
   bool is_markdown = false;
   bool is_name_only = false;
   bool is_all_nodes = false;
@@ -139,6 +142,33 @@ void AddTickle(CLI::App& app, Arguments& args) {
   });
 }
 
+void AddIdentity(CLI::App& app, Arguments& args) {
+  CLI::App* identity = app.add_subcommand(
+      "identity", "What the nodes of the cluster share; without the daemons");
+  CLI::App* accept = identity->add_subcommand(
+      "accept", "It was changed on purpose: the next node that starts says what is right");
+  accept->callback([&args] { args.exit_code = AcceptIdentity(args.context); });
+  identity->callback([&args, identity] {
+    if (identity->get_subcommands().empty()) args.exit_code = ShowIdentity(args.context);
+  });
+}
+
+void AddFailover(CLI::App& app, Arguments& args) {
+  CLI::App* failover = app.add_subcommand(
+      "failover", "What happened when a node failed, from all nodes' records; without the daemons");
+  failover->require_subcommand(1);
+  CLI::App* show = failover->add_subcommand("show", "Draw the last failovers as timelines");
+  show->add_option("--last", args.failover_count, "How many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  show->callback([&args] { args.exit_code = ShowFailovers(args.context, args.failover_count); });
+  CLI::App* note = failover->add_subcommand("note", "Write down a step that no daemon sees");
+  note->add_option("STEP", args.name, "note, fence, address, …")->required();
+  note->add_option("TEXT", args.path, "What there is to say of it");
+  note->callback(
+      [&args] { args.exit_code = NoteFailover(args.context, args.name, args.path); });
+}
+
 void AddUsers(CLI::App& app, Arguments& args) {
   CLI::App* user = app.add_subcommand(
       "user", "The user database; passwords are asked for, or are the first line of stdin");
@@ -216,6 +246,8 @@ int Main(int argc, char** argv) {
   AddState(app, args);
   AddHandles(app, args);
   AddTickle(app, args);
+  AddIdentity(app, args);
+  AddFailover(app, args);
   AddUsers(app, args);
   AddConfig(app, args);
   try {

@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/logging/log.h"
 #include "continuo/admin/v1/admin_service.pb.h"
+#include "services/auth-service/idmap/sssd_directory.h"
 #include "services/auth-service/kerberos/kerberos_mechanism.h"
 
 namespace continuo::auth {
@@ -12,8 +13,10 @@ namespace continuo::auth {
 namespace {
 
 // Kerberos and NSS wait on files and sockets; a handful of threads hides that from the others.
-constexpr int kWorkerCount = 8;
-constexpr char kSystemKeytab[] = "/etc/krb5.keytab";
+constexpr int kLogonWorkers = 8;
+constexpr int kLookupWorkers = 8;
+// A lookup that takes longer is worth an administrator's attention.
+constexpr absl::Duration kLookupPatience = absl::Seconds(5);
 
 std::vector<rpc::MethodRule> Rules() {
   using rpc::Role;
@@ -33,10 +36,14 @@ AuthApp::AuthApp(const daemon::StartContext& context)
     : store_(context.config->global.userdb_file, random_),
       engine_(random_, clock_),
       unix_names_(MakeNssUnixNames()),
-      loader_(store_, engine_),
-      workers_(kWorkerCount),
-      auth_service_(engine_, *unix_names_, workers_, context.registry),
-      admin_service_(engine_, workers_, clock_,
+      sssd_(MakeSssdDirectory()),
+      identity_(store_, random_, domains_),
+      loader_(store_, engine_, identity_),
+      logon_workers_("auth-logon", kLogonWorkers),
+      lookup_workers_("auth-lookup", kLookupWorkers),
+      auth_service_(engine_, {*unix_names_, domains_, *sssd_}, {logon_workers_, lookup_workers_},
+                    context.registry),
+      admin_service_(engine_, lookup_workers_, clock_,
                      {.store = &store_,
                       .reload = [this] { return loader_.Reload(); },
                       .degraded = [this] { return Degraded(); }}) {}
@@ -75,26 +82,29 @@ absl::Status AuthApp::Run(const daemon::StartContext& context) {
 
 // Nobody asks the loops to come round once the server has been shut down.
 void AuthApp::RegisterLoops() {
-  rpc::LoopMonitor& monitor = server_->loop_monitor();
-  for (size_t i = 0; i < workers_.thread_count(); ++i) {
+  RegisterWorkers("auth.logon", logon_workers_);
+  RegisterWorkers("auth.lookup", lookup_workers_);
+  server_->loop_monitor().Register("auth.userdb", [this] { loader_.Nudge(); },
+                                   &loader_.progress());
+}
+
+void AuthApp::RegisterWorkers(const std::string& name, WorkerPool& workers) {
+  for (size_t i = 0; i < workers.thread_count(); ++i) {
     std::function<void()> nudge;
-    if (i == 0) nudge = [this] { workers_.Nudge(); };
-    monitor.Register(absl::StrFormat("auth.worker%d", i), nudge, &workers_.progress(i));
+    if (i == 0) nudge = [&workers] { workers.Nudge(); };
+    server_->loop_monitor().Register(absl::StrFormat("%s%d", name, i), nudge,
+                                     &workers.progress(i));
   }
-  monitor.Register("auth.userdb", [this] { loader_.Nudge(); }, &loader_.progress());
 }
 
 void AuthApp::SetUpKerberos(const config::Config& config) {
-  std::string keytab = config.global.kerberos_keytab;
-  if (keytab.empty() && config.global.userdb_type == config::UserDbType::kAd) {
-    keytab = kSystemKeytab;
-  }
+  const std::string keytab = KeytabOf(config);
   std::string degraded;
   KerberosFactory factory;
   if (!keytab.empty()) {
     auto credential = kerberos::AcceptorCredential::Load(keytab);
     if (credential.ok()) {
-      factory = kerberos::MakeFactory(*std::move(credential));
+      factory = kerberos::MakeFactory(*std::move(credential), domains_, *sssd_);
     } else {
       degraded = "kerberos: " + std::string(credential.status().message());
       logging::Warning("kerberos.unavailable", {{"keytab", keytab}, {"reason", degraded}});
@@ -103,12 +113,30 @@ void AuthApp::SetUpKerberos(const config::Config& config) {
   engine_.SetKerberos(std::move(factory));
   const absl::MutexLock lock(&kerberos_mutex_);
   kerberos_degraded_ = std::move(degraded);
+  // Only a domain has a KDC that is worth asking for us; a keytab alone may be of any realm.
+  const std::string probed =
+      config.global.userdb_type == config::UserDbType::kAd ? keytab : std::string();
+  if (probed == probed_keytab_) return;
+  kdc_probe_ = probed.empty() ? nullptr : std::make_unique<kerberos::KdcProbe>(probed);
+  probed_keytab_ = probed;
 }
 
 std::vector<std::string> AuthApp::Degraded() const {
   std::vector<std::string> reasons = loader_.degraded();
+  const absl::Duration waited = lookup_workers_.LongestTask();
+  if (waited > kLookupPatience) {
+    reasons.push_back(absl::StrFormat("names: the name service (NSS) has not answered for %d s",
+                                      absl::ToInt64Seconds(waited)));
+  }
+  if (std::string problem = sssd_->Problem(); !problem.empty()) {
+    reasons.push_back("names: " + std::move(problem));
+  }
   const absl::MutexLock lock(&kerberos_mutex_);
   if (!kerberos_degraded_.empty()) reasons.push_back(kerberos_degraded_);
+  if (kdc_probe_ != nullptr) {
+    const std::string problem = kdc_probe_->Problem();
+    if (!problem.empty()) reasons.push_back("kerberos: " + problem);
+  }
   return reasons;
 }
 
@@ -120,7 +148,8 @@ absl::Status AuthApp::Reload(std::shared_ptr<const config::Config> config) {
 absl::Status AuthApp::Stop(absl::Time deadline) {
   server_->SetServing(rpc::Serving::kNo);
   server_->Shutdown(deadline);
-  workers_.Stop();
+  logon_workers_.Stop();
+  lookup_workers_.Stop();
   loader_.Stop();
   return absl::OkStatus();
 }

@@ -14,7 +14,9 @@
 #include "common/daemon/daemon.h"
 #include "common/rpc/server.h"
 #include "services/auth-service/app/directory_loader.h"
+#include "services/auth-service/app/identity_keeper.h"
 #include "services/auth-service/idmap/id_mapper.h"
+#include "services/auth-service/kerberos/kdc_probe.h"
 #include "services/auth-service/rpc/auth_admin_rpc_service.h"
 #include "services/auth-service/rpc/auth_rpc_service.h"
 
@@ -36,6 +38,7 @@ class AuthApp final : public daemon::App {
   explicit AuthApp(const daemon::StartContext& context);
   absl::Status Run(const daemon::StartContext& context);
   void RegisterLoops();
+  void RegisterWorkers(const std::string& name, WorkerPool& workers);
   void SetUpKerberos(const config::Config& config);
   std::vector<std::string> Degraded() const;
 
@@ -44,12 +47,18 @@ class AuthApp final : public daemon::App {
   const userdb::UserStore store_;
   LogonEngine engine_;
   const std::unique_ptr<UnixNames> unix_names_;
+  KnownDomains domains_;
+  const std::unique_ptr<DomainDirectory> sssd_;
+  IdentityKeeper identity_;
   DirectoryLoader loader_;
-  WorkerPool workers_;
+  WorkerPool logon_workers_;
+  WorkerPool lookup_workers_;
   AuthRpcService auth_service_;
   AuthAdminRpcService admin_service_;
   mutable absl::Mutex kerberos_mutex_;
   std::string kerberos_degraded_ ABSL_GUARDED_BY(kerberos_mutex_);
+  std::unique_ptr<kerberos::KdcProbe> kdc_probe_ ABSL_GUARDED_BY(kerberos_mutex_);
+  std::string probed_keytab_ ABSL_GUARDED_BY(kerberos_mutex_);
   std::unique_ptr<rpc::UnixServer> server_;
 };
 

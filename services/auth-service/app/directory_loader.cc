@@ -56,16 +56,18 @@ LogonPolicy PolicyOf(const config::Config& config, const std::string& host_name)
   return policy;
 }
 
-DirectoryLoader::DirectoryLoader(const userdb::UserStore& store, LogonEngine& engine)
-    : store_(store), engine_(engine) {}
+DirectoryLoader::DirectoryLoader(const userdb::UserStore& store, LogonEngine& engine,
+                                 IdentityKeeper& identity)
+    : store_(store), engine_(engine), identity_(identity) {}
 
 DirectoryLoader::~DirectoryLoader() { Stop(); }
 
 absl::Status DirectoryLoader::LoadLocked() {
-  stamp_ = store_.Stamp();
+  stamps_ = StampsLocked();
   CONTINUO_ASSIGN_OR_RETURN(userdb::UserDatabase users, store_.LoadOrCreate());
   CONTINUO_ASSIGN_OR_RETURN(PrivilegeDatabase privileges,
                             PrivilegeDatabase::Load(config_->global.privilegedb));
+  CONTINUO_RETURN_IF_ERROR(identity_.Check(*config_, users));
   auto directory = std::make_shared<Directory>();
   directory->users = std::make_shared<const userdb::UserDatabase>(std::move(users));
   directory->privileges = std::move(privileges);
@@ -79,7 +81,7 @@ absl::Status DirectoryLoader::Start(std::shared_ptr<const config::Config> config
     const absl::MutexLock lock(&load_mutex_);
     config_ = std::move(config);
     CONTINUO_RETURN_IF_ERROR(LoadLocked());
-    stamp_ = store_.Stamp();
+    stamps_ = StampsLocked();
   }
   watcher_ = std::thread([this] { Watch(); });
   return absl::OkStatus();
@@ -116,13 +118,29 @@ bool DirectoryLoader::WaitForNextLook() {
   return !is_stopping_;
 }
 
+DirectoryLoader::Stamps DirectoryLoader::StampsLocked() const {
+  const std::string keytab = KeytabOf(*config_);
+  return {store_.Stamp(), keytab.empty() ? userdb::FileStamp() : userdb::StampOf(keytab)};
+}
+
+void DirectoryLoader::KeepDomains() {
+  std::shared_ptr<const config::Config> config;
+  {
+    const absl::MutexLock lock(&load_mutex_);
+    config = config_;
+  }
+  const absl::Status kept = identity_.KeepDomains(*config);
+  static logging::RateLimit limit;
+  if (!kept.ok()) limit.Log(logging::Severity::kWarning, "domains.not_kept", {{"reason", kept}});
+}
+
 void DirectoryLoader::Watch() {
   pthread_setname_np(pthread_self(), "auth-userdb");
   while (WaitForNextLook()) {
-    const userdb::FileStamp now = store_.Stamp();
+    KeepDomains();
     {
       const absl::MutexLock lock(&load_mutex_);
-      if (now == stamp_) continue;
+      if (StampsLocked() == stamps_) continue;
     }
     const absl::Status status = Reload();
     if (status.ok()) {

@@ -18,6 +18,7 @@
 #include "common/base/loop_progress.h"
 #include "common/config/config.h"
 #include "common/userdb/user_store.h"
+#include "services/auth-service/app/identity_keeper.h"
 #include "services/auth-service/logon/logon_engine.h"
 
 namespace continuo::auth {
@@ -25,11 +26,12 @@ namespace continuo::auth {
 class DirectoryLoader {
  public:
   // The references outlive this.
-  DirectoryLoader(const userdb::UserStore& store, LogonEngine& engine);
+  DirectoryLoader(const userdb::UserStore& store, LogonEngine& engine, IdentityKeeper& identity);
   ~DirectoryLoader();
 
   // First load: makes the user database when there is none.
-  // Errors: those of UserStore::LoadOrCreate and PrivilegeDatabase::Load; nothing is published.
+  // Errors: those of UserStore::LoadOrCreate, PrivilegeDatabase::Load and IdentityKeeper::Check;
+  // nothing is published.
   absl::Status Start(std::shared_ptr<const config::Config> config);
   // Reads all again. On an error the former directory stays in force and degraded() says why.
   absl::Status Reload(std::shared_ptr<const config::Config> config);
@@ -43,15 +45,25 @@ class DirectoryLoader {
   std::vector<std::string> degraded() const;
 
  private:
+  // Of the files whose change is a reason to load again.
+  struct Stamps {
+    userdb::FileStamp users;
+    userdb::FileStamp keytab;
+    friend bool operator==(const Stamps&, const Stamps&) = default;
+  };
+
+  Stamps StampsLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(load_mutex_);
+  void KeepDomains();
   absl::Status LoadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(load_mutex_);
   void Watch();
   bool WaitForNextLook();  // False: stop.
 
   const userdb::UserStore& store_;
   LogonEngine& engine_;
+  IdentityKeeper& identity_;
   absl::Mutex load_mutex_;
   std::shared_ptr<const config::Config> config_ ABSL_GUARDED_BY(load_mutex_);
-  userdb::FileStamp stamp_ ABSL_GUARDED_BY(load_mutex_);
+  Stamps stamps_ ABSL_GUARDED_BY(load_mutex_);
   mutable absl::Mutex degraded_mutex_;
   std::string degraded_ ABSL_GUARDED_BY(degraded_mutex_);
   absl::Mutex wait_mutex_;

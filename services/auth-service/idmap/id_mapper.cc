@@ -77,8 +77,12 @@ SplitName Split(std::string_view text) {
 std::unique_ptr<UnixNames> MakeNssUnixNames() { return std::make_unique<NssUnixNames>(); }
 
 IdMapper::IdMapper(std::shared_ptr<const userdb::UserDatabase> users, std::string server_name,
-                   const UnixNames& unix_names)
-    : users_(std::move(users)), server_name_(std::move(server_name)), unix_names_(unix_names) {}
+                   const Sources& sources)
+    : users_(std::move(users)),
+      server_name_(std::move(server_name)),
+      unix_names_(sources.unix_names),
+      domains_(sources.domains),
+      directory_(sources.directory) {}
 
 NamedSid IdMapper::LookupLocalRid(const Sid& sid) const {
   const uint32_t rid = *sid.rid();
@@ -107,7 +111,9 @@ NamedSid IdMapper::LookupSid(const Sid& sid) const {
     return {sid, std::string(kUnixGroup), name.value_or(absl::StrFormat("%d", *gid)),
             NameKind::kGroup};
   }
-  return {sid, "", "", NameKind::kUnknown};
+  const NamedSid seen = domains_.FindSid(sid).value_or(NamedSid{sid, "", "", NameKind::kUnknown});
+  if (seen.kind != NameKind::kUnknown || !SssIdOfSid(sid)) return seen;
+  return directory_.FindSid(sid).value_or(seen);
 }
 
 NamedSid IdMapper::LookupName(std::string_view text) const {
@@ -125,6 +131,11 @@ NamedSid IdMapper::LookupName(std::string_view text) const {
     if (domain.empty() && bytes::EqualsIgnoringCase(name, server_name_)) return LookupSid(machine);
   }
   if (const auto known = FindWellKnown(domain, name)) return *known;
+  if (const auto known = domains_.FindName(domain, name)) return *known;
+  if (!domain.empty() && !bytes::EqualsIgnoringCase(domain, kUnixUser) &&
+      !bytes::EqualsIgnoringCase(domain, kUnixGroup)) {
+    if (const auto found = directory_.FindName(domain, name)) return *found;
+  }
   if (domain.empty() || bytes::EqualsIgnoringCase(domain, kUnixUser)) {
     if (const auto uid = unix_names_.Uid(name)) return LookupSid(security::UnixUserSid(*uid));
   }
@@ -147,6 +158,7 @@ UnixId IdMapper::ToUnixId(const Sid& sid) const {
   }
   if (const auto uid = security::UidOfUnixSid(sid)) return {UnixIdKind::kUid, *uid};
   if (const auto gid = security::GidOfUnixSid(sid)) return {UnixIdKind::kGid, *gid};
+  if (const auto id = domains_.LearnedId(sid)) return {UnixIdKind::kBoth, *id};
   // Whether a domain SID is a user or a group is not in it; SSSD gives both the same number.
   if (const auto id = SssIdOfSid(sid)) return {UnixIdKind::kBoth, *id};
   return {};
@@ -156,12 +168,12 @@ Sid IdMapper::ToSid(UnixId id) const {
   const Sid& machine = users_->machine_sid();
   if (id.kind == UnixIdKind::kGid) {
     const auto* group = users_->FindGroupByGid(id.id);
-    return group == nullptr || !machine.IsValid() ? security::UnixGroupSid(id.id)
-                                                  : *machine.WithRid(group->rid);
+    if (group != nullptr && machine.IsValid()) return *machine.WithRid(group->rid);
+    return domains_.SidOfId(id.id).value_or(security::UnixGroupSid(id.id));
   }
   const auto* user = users_->FindUserByUid(id.id);
-  return user == nullptr || !machine.IsValid() ? security::UnixUserSid(id.id)
-                                               : *machine.WithRid(user->rid);
+  if (user != nullptr && machine.IsValid()) return *machine.WithRid(user->rid);
+  return domains_.SidOfId(id.id).value_or(security::UnixUserSid(id.id));
 }
 
 }  // namespace continuo::auth

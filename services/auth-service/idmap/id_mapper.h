@@ -6,13 +6,13 @@
 // | machine SID + 513           | SERVER\None                | none                             |
 // | S-1-22-1-uid, S-1-22-2-gid  | Unix User\..., Unix Group\...| the number in it                |
 // | BUILTIN and well-known ones | built in                   | none                             |
-// | S-1-5-21-... of a domain    | not known here             | SSSD's algorithm                 |
+// | S-1-5-21-... of a domain    | SSSD's, or of those seen   | SSSD's, or its algorithm's       |
 //
-// An id of a local user or group gives its SID; any other id gives its S-1-22 SID. An unknown SID
-// is an answer, not an error.
+// An id of a local user or group gives its SID; one in the slice of a domain that is known, the SID
+// there; any other id its S-1-22 SID. An unknown SID is an answer, not an error.
 //
-// Threading: const after construction; any thread. Names of unix accounts come from NSS and may
-// block: callers that must not wait use a worker.
+// Threading: const after construction; any thread. Names of unix accounts and of domains come from NSS
+// and SSSD and may block: callers that must not wait use a worker.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,8 @@
 
 #include "common/security/sid.h"
 #include "common/userdb/user_database.h"
+#include "services/auth-service/idmap/domain_directory.h"
+#include "services/auth-service/idmap/known_domains.h"
 #include "services/auth-service/idmap/well_known.h"
 
 namespace continuo::auth {
@@ -48,10 +50,17 @@ std::unique_ptr<UnixNames> MakeNssUnixNames();
 
 class IdMapper {
  public:
-  // `server_name` is the domain part of local names. Borrows `unix_names`.
+  // Where names come from that are not in the user database; borrowed.
+  struct Sources {
+    const UnixNames& unix_names;
+    const KnownDomains& domains;
+    DomainDirectory& directory;
+  };
+  // `server_name` is the domain part of local names.
   IdMapper(std::shared_ptr<const userdb::UserDatabase> users, std::string server_name,
-           const UnixNames& unix_names);
+           const Sources& sources);
 
+  // The lookups may wait for a name service, the conversions below wait for nothing.
   NamedSid LookupSid(const security::Sid& sid) const;
   // "name", "DOMAIN\name" or "name@domain".
   NamedSid LookupName(std::string_view name) const;
@@ -65,6 +74,8 @@ class IdMapper {
   const std::shared_ptr<const userdb::UserDatabase> users_;
   const std::string server_name_;
   const UnixNames& unix_names_;
+  const KnownDomains& domains_;
+  DomainDirectory& directory_;
 };
 
 }  // namespace continuo::auth

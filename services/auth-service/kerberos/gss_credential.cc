@@ -3,6 +3,7 @@
 #include <absl/strings/str_format.h>
 
 #include "services/auth-service/kerberos/gss_handles.h"
+#include "services/auth-service/kerberos/krb5_handles.h"
 
 namespace continuo::auth::kerberos {
 
@@ -26,6 +27,26 @@ std::string Describe(OM_uint32 major, OM_uint32 minor) {
   return text;
 }
 
+namespace {
+
+// Source: krb5.conf(5), [libdefaults] clockskew.
+absl::Duration ConfiguredClockSkew() {
+  constexpr int kDefaultSeconds = 300;
+  int seconds = kDefaultSeconds;
+  const Krb5Context context;
+  profile_t profile = nullptr;
+  if (context.code() == 0 && krb5_get_profile(context.get(), &profile) == 0) {
+    if (profile_get_integer(profile, "libdefaults", "clockskew", nullptr, kDefaultSeconds,
+                            &seconds) != 0) {
+      seconds = kDefaultSeconds;
+    }
+    profile_release(profile);
+  }
+  return absl::Seconds(seconds);
+}
+
+}  // namespace
+
 AcceptorCredential::AcceptorCredential(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AcceptorCredential::~AcceptorCredential() = default;
 
@@ -45,6 +66,7 @@ absl::StatusOr<std::shared_ptr<const AcceptorCredential>> AcceptorCredential::Lo
     return absl::FailedPreconditionError(
         absl::StrFormat("keytab %s: %s", keytab_path, Describe(major, minor)));
   }
+  impl->clock_skew = ConfiguredClockSkew();
   return std::make_shared<const AcceptorCredential>(std::move(impl));
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include <absl/time/time.h>
+
 #include "common/base/bytes.h"
 #include "services/auth-service/kerberos/kerberos_mechanism.h"
 
@@ -46,6 +48,7 @@ class GssBuffer {
 
 struct AcceptorCredential::Impl {
   gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+  absl::Duration clock_skew;  // What the library tolerates between two clocks.
   Impl() = default;
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;

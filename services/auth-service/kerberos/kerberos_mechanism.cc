@@ -1,5 +1,6 @@
 #include "services/auth-service/kerberos/kerberos_mechanism.h"
 
+#include "services/auth-service/idmap/domain_ids.h"
 #include "services/auth-service/kerberos/gss_handles.h"
 #include "services/auth-service/kerberos/pac_logon_info.h"
 #include "services/auth-service/spnego/spnego_messages.h"
@@ -16,8 +17,12 @@ constexpr size_t kSessionKeyMaxBytes = 32;
 class KerberosMechanism final : public LogonMechanism {
  public:
   KerberosMechanism(std::shared_ptr<const AcceptorCredential> credential,
-                    std::shared_ptr<const Directory> directory)
-      : credential_(std::move(credential)), directory_(std::move(directory)) {}
+                    std::shared_ptr<const Directory> directory, KnownDomains& domains,
+                    DomainDirectory& domain_directory)
+      : credential_(std::move(credential)),
+        directory_(std::move(directory)),
+        domains_(domains),
+        domain_directory_(domain_directory) {}
   ~KerberosMechanism() override {
     OM_uint32 minor = 0;
     gss_delete_sec_context(&minor, &context_, GSS_C_NO_BUFFER);
@@ -35,12 +40,15 @@ class KerberosMechanism final : public LogonMechanism {
 
  private:
   NtStatus Decide(OM_uint32 lifetime_s);
+  absl::Duration TicketLifetime(OM_uint32 lifetime_s) const;
   NtStatus TakeSessionKey();
   NtStatus DecideWithoutPac();
   std::optional<PacLogonInfo> VerifiedPac();
 
   const std::shared_ptr<const AcceptorCredential> credential_;
   const std::shared_ptr<const Directory> directory_;
+  KnownDomains& domains_;
+  DomainDirectory& domain_directory_;
   gss_ctx_id_t context_ = GSS_C_NO_CONTEXT;
   gss_name_t client_ = GSS_C_NO_NAME;
   std::string principal_;
@@ -79,9 +87,15 @@ NtStatus KerberosMechanism::Decide(OM_uint32 lifetime_s) {
   principal_ = name.ToString();
   CONTINUO_RETURN_IF_ERROR(TakeSessionKey());
   if (const auto pac = VerifiedPac()) {
-    outcome_.identity =
-        directory_->DomainIdentity(pac->user_name, pac->domain_name, pac->user_sid,
-                                   pac->primary_group_sid, pac->group_sids);
+    DomainIds ids(domain_directory_, domains_, pac->user_sid);
+    outcome_.identity = directory_->DomainIdentity(
+        {.user_name = pac->user_name,
+         .domain_name = pac->domain_name,
+         .user_sid = pac->user_sid,
+         .primary_group_sid = pac->primary_group_sid,
+         .group_sids = pac->group_sids},
+        [&ids](const security::Sid& sid) { return ids.IdOf(sid); });
+    domains_.LearnUser(pac->domain_name, pac->user_name, pac->user_sid);
     if (pac->kick_off_filetime != 0 && pac->kick_off_filetime < kNeverFiletime) {
       const int64_t ticks = static_cast<int64_t>(pac->kick_off_filetime) - kUnixEpochInFiletime;
       outcome_.identity.expiry = absl::UnixEpoch() + absl::Nanoseconds(100) * ticks;
@@ -91,10 +105,18 @@ NtStatus KerberosMechanism::Decide(OM_uint32 lifetime_s) {
   }
   if (lifetime_s != GSS_C_INDEFINITE) {
     outcome_.identity.expiry =
-        std::min(outcome_.identity.expiry, absl::Now() + absl::Seconds(int64_t{lifetime_s}));
+        std::min(outcome_.identity.expiry, absl::Now() + TicketLifetime(lifetime_s));
   }
   outcome_.mechanism = "kerberos";
   return NtStatus::kSuccess;
+}
+
+// The acceptor's lifetime goes on for clockskew after the ticket's end; a session ends with the ticket.
+// One that is past its end by this node's clock lasts as long as GSSAPI tolerates it.
+absl::Duration KerberosMechanism::TicketLifetime(OM_uint32 lifetime_s) const {
+  const absl::Duration lifetime = absl::Seconds(int64_t{lifetime_s});
+  const absl::Duration skew = credential_->impl().clock_skew;
+  return lifetime > skew ? lifetime - skew : lifetime;
 }
 
 NtStatus KerberosMechanism::TakeSessionKey() {
@@ -162,9 +184,10 @@ bool KerberosMechanism::CheckMic(std::span<const uint8_t> data, std::span<const 
 
 }  // namespace
 
-KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential) {
-  return [credential](std::shared_ptr<const Directory> directory) {
-    return std::make_unique<KerberosMechanism>(credential, std::move(directory));
+KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
+                            KnownDomains& domains, DomainDirectory& directory) {
+  return [credential, &domains, &directory](std::shared_ptr<const Directory> snapshot) {
+    return std::make_unique<KerberosMechanism>(credential, std::move(snapshot), domains, directory);
   };
 }
 

@@ -15,6 +15,8 @@
 
 #include <absl/status/statusor.h>
 
+#include "services/auth-service/idmap/domain_directory.h"
+#include "services/auth-service/idmap/known_domains.h"
 #include "services/auth-service/logon/logon_engine.h"
 
 namespace continuo::auth::kerberos {
@@ -35,6 +37,8 @@ class AcceptorCredential {
   const std::unique_ptr<Impl> impl_;
 };
 
-KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential);
+// `domains` learns whom the KDC vouched for; `directory` knows ids. Both outlive every mechanism.
+KerberosFactory MakeFactory(std::shared_ptr<const AcceptorCredential> credential,
+                            KnownDomains& domains, DomainDirectory& directory);
 
 }  // namespace continuo::auth::kerberos

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "services/auth-service/idmap/sss_idmap.h"
-
 namespace continuo::auth {
 
 namespace {
@@ -98,27 +96,25 @@ Identity Directory::AnonymousIdentity() const {
   return identity;
 }
 
-Identity Directory::DomainIdentity(std::string_view user_name, std::string_view domain_name,
-                                   const Sid& user_sid, const Sid& primary_group_sid,
-                                   const std::vector<Sid>& group_sids) const {
+Identity Directory::DomainIdentity(const DomainUser& user, IdOf id_of) const {
   Identity identity;
-  identity.user_name = std::string(user_name);
-  identity.domain_name = std::string(domain_name);
-  identity.user_sid = user_sid;
-  identity.primary_group_sid = primary_group_sid;
-  identity.uid = SssIdOfSid(user_sid).value_or(kNobodyId);
-  identity.gid = SssIdOfSid(primary_group_sid).value_or(kNobodyId);
-  AddOnce(identity.group_sids, primary_group_sid);
-  for (const Sid& sid : group_sids) {
+  identity.user_name = user.user_name;
+  identity.domain_name = user.domain_name;
+  identity.user_sid = user.user_sid;
+  identity.primary_group_sid = user.primary_group_sid;
+  identity.uid = id_of(user.user_sid).value_or(kNobodyId);
+  identity.gid = id_of(user.primary_group_sid).value_or(kNobodyId);
+  AddOnce(identity.group_sids, user.primary_group_sid);
+  for (const Sid& sid : user.group_sids) {
     if (!MayComeFromDomain(sid, users->machine_sid())) continue;
     AddOnce(identity.group_sids, sid);
     // Domain Admins are administrators of every member, as on Windows.
     const bool is_own_domain = sid.sub_authorities().size() == 5 &&
-                               user_sid.IsInDomain(Sid(5, sid.sub_authorities().first(4)));
+                               user.user_sid.IsInDomain(Sid(5, sid.sub_authorities().first(4)));
     if (is_own_domain && sid.rid() == kRidDomainAdmins) {
       AddOnce(identity.group_sids, security::kBuiltinAdministratorsSid);
     }
-    const auto gid = SssIdOfSid(sid);
+    const auto gid = id_of(sid);
     if (gid && *gid != identity.gid) identity.supplementary_gids.push_back(*gid);
   }
   Complete(identity, {});

@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <absl/functional/function_ref.h>
 #include <absl/time/time.h>
 
 #include "common/ntstatus/ntstatus.h"
@@ -64,10 +67,16 @@ struct Directory {
   Identity LocalIdentity(const userdb::UserRecord& user) const;
   Identity GuestIdentity() const;
   Identity AnonymousIdentity() const;
-  // A domain user: SIDs as the KDC signed them, ids by SSSD's algorithm.
-  Identity DomainIdentity(std::string_view user_name, std::string_view domain_name,
-                          const security::Sid& user_sid, const security::Sid& primary_group_sid,
-                          const std::vector<security::Sid>& group_sids) const;
+  // A domain user: SIDs as the KDC signed them, the ids that `id_of` gives them.
+  struct DomainUser {
+    std::string user_name;
+    std::string domain_name;
+    security::Sid user_sid;
+    security::Sid primary_group_sid;
+    std::span<const security::Sid> group_sids;
+  };
+  using IdOf = absl::FunctionRef<std::optional<uint32_t>(const security::Sid&)>;
+  Identity DomainIdentity(const DomainUser& user, IdOf id_of) const;
 
  private:
   void Complete(Identity& identity, const std::vector<std::string>& group_names) const;

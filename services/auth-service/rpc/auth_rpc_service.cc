@@ -133,9 +133,9 @@ UnixIdKind FromProto(v1::UnixIdKind kind) {
 
 }  // namespace
 
-AuthRpcService::AuthRpcService(LogonEngine& engine, const UnixNames& unix_names,
-                               WorkerPool& workers, metrics::Registry* registry)
-    : engine_(engine), unix_names_(unix_names), workers_(workers) {
+AuthRpcService::AuthRpcService(LogonEngine& engine, const IdMapper::Sources& names,
+                               const Workers& workers, metrics::Registry* registry)
+    : engine_(engine), names_(names), workers_(workers) {
   if (registry == nullptr) return;
   succeeded_ = &registry->AddCounter("logons_total", "Logons by result.", {{"result", "ok"}});
   refused_ = &registry->AddCounter("logons_total", "Logons by result.", {{"result", "refused"}});
@@ -145,13 +145,13 @@ AuthRpcService::AuthRpcService(LogonEngine& engine, const UnixNames& unix_names,
 
 IdMapper AuthRpcService::Mapper() const {
   const auto directory = engine_.directory();
-  return IdMapper(directory->users, directory->policy.server_name, unix_names_);
+  return IdMapper(directory->users, directory->policy.server_name, names_);
 }
 
 grpc::ServerUnaryReactor* AuthRpcService::OnWorker(grpc::CallbackServerContext* context,
                                                    std::function<void()> work) {
   auto* reactor = context->DefaultReactor();
-  const bool is_posted = workers_.Post([reactor, work = std::move(work)] {
+  const bool is_posted = workers_.lookups.Post([reactor, work = std::move(work)] {
     work();
     reactor->Finish(grpc::Status::OK);
   });
@@ -198,7 +198,7 @@ grpc::ServerUnaryReactor* AuthRpcService::Logon(grpc::CallbackServerContext* con
     return reactor;
   }
   const bool is_posted =
-      workers_.Post([this, request, response, reactor] { RunLeg(*request, response, reactor); });
+      workers_.logons.Post([this, request, response, reactor] { RunLeg(*request, response, reactor); });
   if (!is_posted) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many logons are waiting"});
   }

@@ -14,10 +14,16 @@
 
 namespace continuo::auth {
 
+// Logons and lookups have threads of their own: a name service that is silent holds up no logon.
+struct Workers {
+  WorkerPool& logons;
+  WorkerPool& lookups;
+};
+
 class AuthRpcService final : public v1::AuthService::CallbackService {
  public:
   // The references outlive this. `registry` may be null.
-  AuthRpcService(LogonEngine& engine, const UnixNames& unix_names, WorkerPool& workers,
+  AuthRpcService(LogonEngine& engine, const IdMapper::Sources& names, const Workers& workers,
                  metrics::Registry* registry);
 
   grpc::ServerUnaryReactor* InitialToken(grpc::CallbackServerContext* context,
@@ -50,8 +56,8 @@ class AuthRpcService final : public v1::AuthService::CallbackService {
               grpc::ServerUnaryReactor* reactor);
 
   LogonEngine& engine_;
-  const UnixNames& unix_names_;
-  WorkerPool& workers_;
+  const IdMapper::Sources names_;
+  const Workers workers_;
   metrics::Counter* succeeded_ = nullptr;
   metrics::Counter* refused_ = nullptr;
   metrics::Histogram* latency_ = nullptr;

@@ -2,11 +2,16 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include <absl/strings/str_format.h>
+#include <absl/time/clock.h>
 
 namespace continuo::auth {
 
-WorkerPool::WorkerPool(int thread_count) {
+WorkerPool::WorkerPool(std::string name, int thread_count)
+    : name_(std::move(name)),
+      begun_(static_cast<size_t>(thread_count), absl::InfiniteFuture()) {
   for (int i = 0; i < thread_count; ++i) {
     progress_.push_back(std::make_unique<base::LoopProgress>());
   }
@@ -37,13 +42,20 @@ void WorkerPool::Nudge() {
   task_or_nudge_.SignalAll();
 }
 
+absl::Duration WorkerPool::LongestTask() const {
+  const absl::MutexLock lock(&mutex_);
+  const absl::Time first = *std::min_element(begun_.begin(), begun_.end());
+  return std::max(absl::Now() - first, absl::ZeroDuration());
+}
+
 void WorkerPool::Run(size_t index) {
-  pthread_setname_np(pthread_self(), absl::StrFormat("auth-work-%d", index).c_str());
+  pthread_setname_np(pthread_self(), absl::StrFormat("%s-%d", name_, index).c_str());
   base::LoopProgress& progress = *progress_[index];
   while (true) {
     std::function<void()> task;
     {
       const absl::MutexLock lock(&mutex_);
+      begun_[index] = absl::InfiniteFuture();
       progress.LeaveOutside();
       while (queue_.empty()) {
         if (is_stopping_) return;
@@ -52,6 +64,7 @@ void WorkerPool::Run(size_t index) {
       }
       task = std::move(queue_.front());
       queue_.pop_front();
+      begun_[index] = absl::Now();
       progress.EnterOutside();
     }
     task();

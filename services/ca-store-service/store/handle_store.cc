@@ -104,6 +104,7 @@ HandleStore::HandleStore(std::unique_ptr<Medium> medium, OwnerRecord owner,
       losses_(std::move(inherited.losses)),
       lost_(inherited.lost_count),
       now_(options.now != nullptr ? std::move(options.now) : [] { return absl::Now(); }),
+      on_outcome_(std::move(options.on_outcome)),
       map_({.medium = std::move(medium),
             .content = std::move(inherited.entries),
             .on_fenced = std::move(options.on_fenced),
@@ -132,13 +133,25 @@ void HandleStore::DeleteRecord(uint64_t persistent_id, Done done) {
   map_.Apply({{IdKey(kHandlePrefix, persistent_id), std::nullopt},
               {IdKey(kIndexPrefix, persistent_id), std::nullopt}},
              [this, persistent_id, done = std::move(done)](absl::Status status) {
-               if (status.ok()) {
-                 absl::MutexLock lock(&mutex_);
-                 outstanding_.erase(persistent_id);
-                 reclaimed_.erase(persistent_id);
-               }
+               if (status.ok()) Forget(persistent_id);
                done(std::move(status));
              });
+}
+
+// One that is deleted while nobody has claimed it cannot come back: its file is gone.
+void HandleStore::Forget(uint64_t persistent_id) {
+  ReclaimProgress progress;
+  {
+    absl::MutexLock lock(&mutex_);
+    reclaimed_.erase(persistent_id);
+    if (outstanding_.erase(persistent_id) == 0) return;
+    progress = ProgressLocked();
+  }
+  if (on_outcome_ != nullptr) on_outcome_(Outcome::kExpired, progress);
+}
+
+ReclaimProgress HandleStore::ProgressLocked() const {
+  return {restored_count_, reclaimed_count_, expired_count_, outstanding_.size()};
 }
 
 void HandleStore::PutIntent(const CreateIntent& intent, Done done) {
@@ -314,14 +327,19 @@ void HandleStore::SetAside(const std::string& key, const std::string& reason) {
 }
 
 void HandleStore::ReportOutcome(uint64_t persistent_id, Outcome outcome) {
-  absl::MutexLock lock(&mutex_);
-  if (outstanding_.erase(persistent_id) == 0) return;
-  if (outcome == Outcome::kExpired) {
-    ++expired_count_;
-    return;
+  ReclaimProgress progress;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (outstanding_.erase(persistent_id) == 0) return;
+    if (outcome == Outcome::kExpired) {
+      ++expired_count_;
+    } else {
+      ++reclaimed_count_;
+      reclaimed_.insert(persistent_id);
+    }
+    progress = ProgressLocked();
   }
-  ++reclaimed_count_;
-  reclaimed_.insert(persistent_id);
+  if (on_outcome_ != nullptr) on_outcome_(outcome, progress);
 }
 
 // ---- What administrators see ----------------------------------------------------------------------

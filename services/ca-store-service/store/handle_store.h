@@ -73,6 +73,14 @@ struct StoreCounts {
   DurableMap::Stats map;
 };
 
+// How far clients have come back for what was handed out.
+struct ReclaimProgress {
+  uint64_t restored = 0;
+  uint64_t reclaimed = 0;
+  uint64_t expired = 0;
+  uint64_t outstanding = 0;
+};
+
 class HandleStore {
  public:
   using Done = DurableMap::Done;
@@ -81,6 +89,7 @@ class HandleStore {
     std::function<absl::Time()> now = nullptr;    // Empty: the wall clock.
     std::function<void(absl::Status)> on_fenced;  // See DurableMap::Options.
     std::function<void()> on_watch;
+    std::function<void(Outcome, const ReclaimProgress&)> on_outcome = nullptr;  // Does not block.
   };
 
   // Errors: those of OpenIncarnation.
@@ -118,6 +127,8 @@ class HandleStore {
   void Next(const std::shared_ptr<Round>& round);
   static std::vector<std::string> TakeKeys(Round& round);
   void Deliver(const std::shared_ptr<Round>& round, const std::vector<std::string>& keys);
+  void Forget(uint64_t persistent_id);
+  ReclaimProgress ProgressLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void SetAside(const std::string& key, const std::string& reason);
   void AddHandle(const std::string& key, const std::string& value, Handout* handout);
   void AddIntent(const std::string& key, const std::string& value, Handout* handout);
@@ -128,6 +139,7 @@ class HandleStore {
   const std::vector<std::string> losses_;
   const uint64_t lost_;
   const std::function<absl::Time()> now_;
+  const std::function<void(Outcome, const ReclaimProgress&)> on_outcome_;
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<Round> round_ ABSL_GUARDED_BY(mutex_);

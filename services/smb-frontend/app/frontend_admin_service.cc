@@ -132,6 +132,8 @@ void FillSession(const dispatch::ServerContext& server, const session::Session& 
   out->set_domain_name(identity->domain_name);
   out->set_user_sid(identity->token.user.ToString());
   out->set_uid(identity->token.uid);
+  out->set_gid(identity->token.gid);
+  for (const security::Sid& sid : identity->token.groups) out->add_group_sids(sid.ToString());
   out->set_is_guest(identity->token.is_guest);
   out->set_is_anonymous(identity->token.is_anonymous);
   if (identity->expiry != absl::InfiniteFuture()) {

@@ -94,7 +94,12 @@ absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   }
   server_.started = absl::Now();
   server_.server_name = ServerNameOf(config);
-  CONTINUO_ASSIGN_OR_RETURN(server_.server_guid, LoadServerGuid(config.global.runstate_dir));
+  CONTINUO_ASSIGN_OR_RETURN(server_.server_guid, LoadServerGuid(config));
+  trace_ = std::make_unique<failover_trace::Recorder>(failover_trace::Recorder::Options{
+      .runstate_dir = config.global.runstate_dir, .daemon = "smb-frontend"});
+  server_.on_first_session = [trace = trace_.get()] {
+    trace->Note(failover_trace::Kind::kReconnect, "first session");
+  };
   auth_ = clients::AuthClient::Create(rpc::SocketPath(context.run_dir, "auth-service"));
   server_.auth = auth_.get();
   id_mapper_ = std::make_shared<AuthIdMapper>(*auth_);
@@ -127,6 +132,7 @@ absl::Status FrontendApp::Run(const daemon::StartContext& context) {
   RegisterMetrics(context.registry);
   CONTINUO_RETURN_IF_ERROR(RestoreHandles(context));
   CONTINUO_RETURN_IF_ERROR(Listen(config));
+  trace_->Note(failover_trace::Kind::kListen, "");
   rpc_->SetServing(rpc::Serving::kYes);
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 
 #include "common/base/loop_progress.h"
 #include "common/daemon/daemon.h"
+#include "common/failover_trace/recorder.h"
 #include "common/rpc/server.h"
 #include "services/smb-frontend/app/auth_id_mapper.h"
 #include "services/smb-frontend/app/break_sender.h"
@@ -50,6 +51,7 @@ class FrontendApp final : public daemon::App {
   void RegisterMetrics(metrics::Registry* registry);
   void WaitForBackgroundTasks(absl::Time deadline);
 
+  std::unique_ptr<failover_trace::Recorder> trace_;  // Before what notes in it.
   dispatch::ServerContext server_;
   BreakSender break_sender_;
   std::unique_ptr<clients::AuthClient> auth_;

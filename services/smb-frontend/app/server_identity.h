@@ -14,10 +14,11 @@ namespace continuo::app {
 // `server_name`, or the host's name up to its first dot.
 std::string ServerNameOf(const config::Config& config);
 
-// The server GUID, kept in `runstate_dir` so that clients see the same server after a restart; made
-// on first use.
-// Errors: what reading or writing `runstate_dir`/server-guid says.
-absl::StatusOr<smbwire::Guid> LoadServerGuid(const std::string& runstate_dir);
+// The server GUID of the cluster, so that clients see the same server after a restart and on another
+// node. auth-service makes it (common/identity); blocks until it has, at most 10 s.
+// Errors: NotFound after that; FailedPrecondition when this node is not the cluster's; Cancelled when
+//         told to stop; what the storage says.
+absl::StatusOr<smbwire::Guid> LoadServerGuid(const config::Config& config);
 
 // "CREATE" for 5; "UNKNOWN" beyond the last command.
 std::string_view CommandName(size_t command);

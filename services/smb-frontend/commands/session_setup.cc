@@ -334,6 +334,9 @@ net::Task<NtStatus> HandleSessionSetup(RequestScope& scope) {
   scope.session = session;
   if (!scope.is_encrypted) scope.response_signer = binding->signer;
   if (kind == SetupKind::kLogon) {
+    if (scope.server.on_first_session != nullptr) {
+      absl::call_once(scope.server.first_session, scope.server.on_first_session);
+    }
     const std::shared_ptr<const session::Identity> identity = session->identity();
     co_await EndPreviousSession(scope, request->previous_session_id, *identity);
   }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include <absl/base/call_once.h>
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
@@ -100,6 +101,9 @@ struct ServerContext {
       make_pipe_environment;
   // Told of each connection's end, on its loop; set by app/ where connections are put on record.
   std::function<void(uint64_t connection_id)> on_connection_closed;
+  // Called once, with the first session of this process; does not block; set by app/.
+  std::function<void()> on_first_session;
+  absl::once_flag first_session;
   net::ServerLoops* loops = nullptr;
   std::atomic<bool> is_draining{false};
   // Coroutines that belong to no connection (the end of sessions): a stop waits for them.

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <fstream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "common/bytes/byte_reader.h"
 #include "common/bytes/byte_writer.h"
 #include "common/bytes/utf16.h"
+#include "services/auth-service/idmap/domain_directory.h"
 #include "services/auth-service/logon/directory.h"
 #include "services/auth-service/ntlm/ntlm_crypto.h"
 #include "services/auth-service/ntlm/ntlm_messages.h"
@@ -23,6 +26,34 @@ class FakeClock final : public base::Clock {
  public:
   absl::Time Now() override { return now; }
   absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+};
+
+// A directory of a domain, as far as a test fills it.
+class FakeDomainDirectory final : public DomainDirectory {
+ public:
+  std::optional<NamedSid> FindSid(const security::Sid& sid) override {
+    for (const NamedSid& named : names) {
+      if (named.sid == sid) return named;
+    }
+    return std::nullopt;
+  }
+  std::optional<NamedSid> FindName(std::string_view domain, std::string_view name) override {
+    for (const NamedSid& named : names) {
+      if (named.domain_name == domain && named.name == name) return named;
+    }
+    return std::nullopt;
+  }
+  std::optional<uint32_t> IdOfSid(const security::Sid& sid) override {
+    ++question_count;
+    const auto found = ids.find(sid);
+    if (found == ids.end()) return std::nullopt;
+    return found->second;
+  }
+  std::string Problem() const override { return ""; }
+
+  std::vector<NamedSid> names;
+  std::map<security::Sid, uint32_t> ids;
+  int question_count = 0;
 };
 
 // 1, 2, 3, ... at first, as the golden captures were made with; later bytes do not repeat.

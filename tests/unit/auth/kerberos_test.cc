@@ -207,7 +207,7 @@ struct Fixture {
     if (!TheRealm().is_up()) return;
     auto credential = kerberos::AcceptorCredential::Load(TheRealm().keytab());
     CONTINUO_CHECK(credential.ok());
-    engine.SetKerberos(kerberos::MakeFactory(*credential));
+    engine.SetKerberos(kerberos::MakeFactory(*credential, domains, domain_directory));
     is_ready = true;
   }
   LogonResult Step(const Bytes& token) {
@@ -217,6 +217,8 @@ struct Fixture {
 
   testing::CountingRandom random;
   testing::FakeClock clock;
+  KnownDomains domains;
+  testing::FakeDomainDirectory domain_directory;
   LogonEngine engine{random, clock};
   bool is_ready = false;
 };

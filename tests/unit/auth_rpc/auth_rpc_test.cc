@@ -90,8 +90,10 @@ struct Fixture {
   std::unique_ptr<userdb::UserStore> store;
   LogonEngine engine{random, clock};
   std::unique_ptr<UnixNames> names = MakeNssUnixNames();
-  WorkerPool workers{2};
-  AuthRpcService service{engine, *names, workers, nullptr};
+  KnownDomains domains;
+  testing::FakeDomainDirectory domain_directory;
+  WorkerPool workers{"test", 2};
+  AuthRpcService service{engine, {*names, domains, domain_directory}, {workers, workers}, nullptr};
   std::unique_ptr<AuthAdminRpcService> admin;
   std::unique_ptr<rpc::UnixServer> server;
   std::unique_ptr<clients::AuthClient> client;

@@ -238,7 +238,15 @@ TEST_CASE("handle store: outcomes are counted once for each handle", "[unit][cas
     auto store = OpenStore(directory);
     for (uint64_t id = 1; id <= 3; ++id) REQUIRE(Put(*store, MakeRecord(id)).ok());
   }
-  auto store = OpenStore(directory);
+  HandleStore::Options options = OptionsFor(directory.path(), MakeIdentity("n1"));
+  std::vector<uint64_t> told;  // What is outstanding after each.
+  options.on_outcome = [&told](Outcome, const ReclaimProgress& progress) {
+    CHECK(progress.restored == 3);
+    told.push_back(progress.outstanding);
+  };
+  auto opened = HandleStore::Open(std::move(options));
+  REQUIRE(opened.ok());
+  HandleStore* const store = opened->get();
   CollectAll(*store);
   store->ReportOutcome(1, Outcome::kReclaimed);
   store->ReportOutcome(1, Outcome::kReclaimed);
@@ -246,6 +254,7 @@ TEST_CASE("handle store: outcomes are counted once for each handle", "[unit][cas
   store->ReportOutcome(77, Outcome::kReclaimed);
   CHECK(store->Counts().reclaimed == 1);
   CHECK(store->Counts().expired == 1);
+  CHECK(told == std::vector<uint64_t>{2, 1});
   std::string next;
   const auto listed = store->List("", 2, &next);
   REQUIRE(listed.size() == 2);
@@ -253,6 +262,9 @@ TEST_CASE("handle store: outcomes are counted once for each handle", "[unit][cas
   const auto rest = store->List(next, 2, &next);
   REQUIRE(rest.size() == 1);
   CHECK(rest[0].state == HandleState::kOutstanding);
+  CHECK(Delete(*store, 1).ok());  // Closed by its client: that is no outcome.
+  CHECK(Delete(*store, 3).ok());  // Its file is gone: nobody will claim it.
+  CHECK(told == std::vector<uint64_t>{2, 1, 0});
 }
 
 // ---- Damage ---------------------------------------------------------------------------------------
