@@ -206,10 +206,14 @@ class ContinuoServer:
 
     def crash(self):
         """Kills the whole group at once, as a node's death does; what was told to clients stays."""
+        known = {pid: processes.start_of(pid) for pid in self._group | set(self.group())}
         processes.kill_all(self.group())
         self.process.wait()
-        gone = processes.wait_until(lambda: not self.left_over(), STOP_TIMEOUT_S)
-        if not gone:
+
+        def has_ended(pid):
+            return processes.start_of(pid) != known[pid] or processes.has_ended(pid)
+        if not processes.wait_until(lambda: not self.left_over() and all(map(has_ended, known)),
+                                    STOP_TIMEOUT_S):
             raise RuntimeError(f"killed processes are still there: {self.left_over()}")
 
     def start_again(self):

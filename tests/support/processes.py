@@ -20,6 +20,22 @@ def is_alive(pid):
     return fields is not None and fields[0] not in ("Z", "X")
 
 
+def start_of(pid):
+    """When it started, in clock ticks since boot, which tells it from another one of its id."""
+    fields = stat_fields(pid)
+    return None if fields is None else fields[19]
+
+
+def has_ended(pid):
+    """True when no thread of the process can hold anything any more, whatever its first thread says."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return True
+    states = [stat_fields(f"{pid}/task/{tid}") for tid in threads]
+    return all(fields is None or fields[0] in ("Z", "X") for fields in states)
+
+
 def name_of(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:

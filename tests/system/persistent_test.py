@@ -8,9 +8,10 @@ Goal: [MS-SMB2] 3.3.5.9.7, .10, .12 and design.md 3 and 5, with the real daemons
 2. Every process of the group gets SIGKILL, and the group is started again.
 3. The client, on a new connection, reclaims with DH2C; others try what they must not get.
 
-`persistent_test.py NAME…` runs only the stories whose names begin so.
+`persistent_test.py [--delegation off|random] NAME…` runs only the stories whose names begin so.
 """
 
+import argparse
 import json
 import os
 import struct
@@ -77,8 +78,8 @@ class Stage:
         return json.loads(output)
 
 
-def start():
-    options = ServerOptions(shares=("data", "plain"), users={"other": "Other-pass-1"},
+def start(delegation="on"):
+    options = ServerOptions(delegation=delegation, shares=("data", "plain"), users={"other": "Other-pass-1"},
                             global_lines=("ca = false", f"ca_reclaim_hold = {HOLD_S}"))
     server = ContinuoServer(options)
     ca_path = os.path.join(server.directory, "ca")
@@ -427,10 +428,14 @@ def made_guid(kind, number):
 
 
 def main():
-    results = Results()
-    wanted = [one for one in STORIES
-              if not sys.argv[1:] or any(one.__name__.startswith(name) for name in sys.argv[1:])]
-    with start() as server:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--delegation", default="on", choices=("on", "off", "random"))
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    results = Results("" if arguments.delegation == "on" else f"delegation {arguments.delegation}:")
+    wanted = [one for one in STORIES if not arguments.names or
+              any(one.__name__.startswith(name) for name in arguments.names)]
+    with start(arguments.delegation) as server:
         stage = Stage(server)
         for one in wanted:
             with results.test(one.__name__.replace("_", " ")):

@@ -22,6 +22,14 @@ fsa::Request Essence(const fsa::Request& request) {
     essence.open = lock->open;
     return essence;
   }
+  if (const auto* restored = std::get_if<fsa::RestoreRequest>(&request)) {
+    fsa::RestoreRequest essence;
+    essence.op = restored->op;
+    essence.open.open = restored->open.open;
+    essence.open.file = restored->open.file;
+    essence.open.stream = restored->open.stream;
+    return essence;
+  }
   return request;
 }
 
@@ -173,6 +181,10 @@ void FsaHost::Impl::Mirror(const Pending& pending, const fsa::Effect& answer) {
   if (const auto* open = std::get_if<fsa::OpenRequest>(&pending.request)) {
     if (std::get<fsa::OpenCompleted>(answer).result.ok()) {
       remote_opens_[open->open] = StreamKey(open->file, open->stream);
+    }
+  } else if (const auto* restored = std::get_if<fsa::RestoreRequest>(&pending.request)) {
+    if (std::get<fsa::OpCompleted>(answer).status.ok()) {
+      remote_opens_[restored->open.open] = StreamKey(restored->open.file, restored->open.stream);
     }
   } else if (const auto* close = std::get_if<fsa::CloseRequest>(&pending.request)) {
     remote_opens_.erase(close->open);

@@ -342,6 +342,8 @@ TEST_CASE("host: an open from before a restart comes back and is reclaimed", "[u
     wire.Pump();
     REQUIRE(back.has_value());
     CHECK((*back)->is_durable);
+    const fsa::IoRange range{.kind = fsa::IoKind::kRead, .length_bytes = 1};
+    CHECK(host.CheckIo(fsa::OpenId(7), range) == NtStatus());
     REQUIRE(other.has_value());
     CHECK(other->ok());
   }
