@@ -48,7 +48,7 @@ std::optional<Kind> KindOf(std::string_view name);
 struct Event {
   absl::Time wall;
   absl::Duration since_boot;
-  std::string boot;  // Which boot: the first digits of the kernel's boot id.
+  std::string boot;  // Which boot: the first digits of the kernel's boot id; empty: not known.
   std::string node;
   uint64_t epoch = 0;
   std::string daemon;

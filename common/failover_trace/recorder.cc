@@ -151,9 +151,6 @@ struct Recorder::State {
   bool is_running ABSL_GUARDED_BY(mutex) = false;
   uint64_t lost ABSL_GUARDED_BY(mutex) = 0;
   absl::Status last ABSL_GUARDED_BY(mutex);
-
-  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex) { return !queue.empty() || is_stopping; }
-  bool IsIdle() const ABSL_SHARED_LOCKS_REQUIRED(mutex) { return queue.empty() && !is_writing; }
 };
 
 void Recorder::State::Run() {
@@ -163,7 +160,10 @@ void Recorder::State::Run() {
     {
       absl::MutexLock lock(&mutex);
       is_writing = false;
-      mutex.Await(absl::Condition(this, &State::HasWork));
+      const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+        return !queue.empty() || is_stopping;
+      };
+      mutex.Await(absl::Condition(&has_work));
       if (queue.empty()) return;
       event = std::move(queue.front());
       queue.pop_front();
@@ -218,11 +218,15 @@ void Recorder::NoteAt(absl::Time wall, Kind kind, std::string detail, uint64_t e
 }
 
 absl::Status Recorder::Flush(absl::Duration limit) {
-  absl::MutexLock lock(&state_->mutex);
-  if (!state_->mutex.AwaitWithTimeout(absl::Condition(state_.get(), &State::IsIdle), limit)) {
+  State& state = *state_;
+  absl::MutexLock lock(&state.mutex);
+  const auto is_idle = [&state]() ABSL_SHARED_LOCKS_REQUIRED(state.mutex) {
+    return state.queue.empty() && !state.is_writing;
+  };
+  if (!state.mutex.AwaitWithTimeout(absl::Condition(&is_idle), limit)) {
     return absl::DeadlineExceededError("runstate_dir does not answer");
   }
-  return state_->last;
+  return state.last;
 }
 
 uint64_t Recorder::lost_count() const {

@@ -13,6 +13,7 @@ namespace {
 using BootTimes = std::map<std::pair<std::string, std::string>, absl::Time>;
 
 absl::Time AnchoredTime(const BootTimes& boots, const Event& event) {
+  if (event.boot.empty()) return event.wall;
   return boots.at({event.node, event.boot}) + event.since_boot;
 }
 

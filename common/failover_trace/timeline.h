@@ -10,7 +10,8 @@
 // | start  | the same                                                                           |
 //
 // Offsets count from its first event. Times are each node's wall clock; among the events of one boot of
-// a node the clock since boot decides, so a wall clock that is set in the middle distorts nothing.
+// a node the clock since boot decides, so a wall clock that is set in the middle distorts nothing (but
+// for a process that may not read which boot it is).
 // Between nodes the clocks are compared as they are.
 //
 // Threading: pure.

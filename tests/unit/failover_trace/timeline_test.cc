@@ -134,6 +134,18 @@ TEST_CASE("failover timeline: a clock since boot is compared within one boot onl
   CHECK(failovers[1].begin() == after);
 }
 
+TEST_CASE("failover timeline: of an unknown boot the wall clock decides", "[unit][failover_trace]") {
+  Event before = kOne.At(0, Kind::kStart);
+  Event after = kOne.At(100, Kind::kReady);
+  before.boot.clear();
+  after.boot.clear();
+  after.since_boot = absl::Seconds(5);  // Of another boot, nobody knows.
+  const std::vector<Failover> failovers = Merge({after, before});
+  REQUIRE(failovers.size() == 1);
+  CHECK(failovers[0].begin() == before);
+  CHECK(failovers[0].length() == absl::Seconds(100));
+}
+
 TEST_CASE("failover timeline: the drawing", "[unit][failover_trace]") {
   const std::vector<Failover> failovers =
       Merge({kOne.At(0, Kind::kDetect, "smb-frontend: killed by signal 9"),
