@@ -21,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from ca_client import (ACTION_CREATED, ACTION_OPENED, ALL_ACCESS, CAP_PERSISTENT_HANDLES,  # noqa: E402
-                       CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPEN, OPEN_IF, OPLOCK_BATCH,
+                       CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPLOCK_BATCH,
                        PERSISTENT, SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY,
                        SHARE_CAP_SCALEOUT,
                        UNLOCK, CaClient, Durable, H, Lease, Opened, R, W, app_instance,
