@@ -27,7 +27,7 @@ def start_of(pid):
 
 
 def has_ended(pid):
-    """True when no thread of the process can hold anything any more, whatever its first thread says."""
+    """True when no thread of the process holds anything any more, whatever its first one says."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:

@@ -21,16 +21,17 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from ca_client import (ACTION_CREATED, ACTION_OPENED, ALL_ACCESS, CAP_PERSISTENT_HANDLES,  # noqa: E402
-                       CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPEN, OPEN_IF, OPLOCK_BATCH,
-                       PERSISTENT, SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY, SHARE_CAP_SCALEOUT,
+                       CREATE_NEW, DELETE_ON_CLOSE, DIRECTORY, OPLOCK_BATCH,
+                       PERSISTENT, SHARE_CAP_CLUSTER, SHARE_CAP_CONTINUOUS_AVAILABILITY,
+                       SHARE_CAP_SCALEOUT,
                        UNLOCK, CaClient, Durable, H, Lease, Opened, R, W, app_instance,
                        durable_request, persistent)
 from continuo_server import ContinuoServer, ServerOptions  # noqa: E402
 from processes import wait_until  # noqa: E402
 from results import Results, check, check_equal, run  # noqa: E402
 from smb2_client import (ACCESS_DENIED, DUPLICATE_OBJECTID, FILE_CLOSED,  # noqa: E402
-                         FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, LOGOFF, OBJECT_NAME_NOT_FOUND, SHARING_VIOLATION,
-                         SUCCESS, hex_status)
+                         FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, LOGOFF, OBJECT_NAME_NOT_FOUND,
+                         SHARING_VIOLATION, SUCCESS, hex_status)
 
 GUID_A, GUID_B = b"A" * 16, b"B" * 16         # Of two clients.
 HOLD_S = 1
@@ -79,7 +80,8 @@ class Stage:
 
 
 def start(delegation="on"):
-    options = ServerOptions(delegation=delegation, shares=("data", "plain"), users={"other": "Other-pass-1"},
+    options = ServerOptions(delegation=delegation, shares=("data", "plain"),
+                            users={"other": "Other-pass-1"},
                             global_lines=("ca = false", f"ca_reclaim_hold = {HOLD_S}"))
     server = ContinuoServer(options)
     ca_path = os.path.join(server.directory, "ca")
@@ -106,6 +108,7 @@ def announced(stage):
         client.tree_connect("data")
         opened = client.open("directory", persistent(), options=DIRECTORY)
         check(not opened.is_persistent, "a directory got a persistent handle")
+        check_equal(stage.intents(), 0, "intents")
         opened = client.open("file.bin", persistent(timeout_ms=0))
         check(opened.is_persistent, "a file got no persistent handle")
         check(opened.granted_timeout_ms > 0, "a time-out of 0 was promised")

@@ -381,7 +381,9 @@ net::Task<NtStatus> CreateOnDisk(RequestScope& scope, const CreatePlan& plan) {
                       .ceiling = scope.tree->maximal_access};
   const NtStatus lease = co_await CheckNewLease(scope, plan, caller);
   if (!lease.ok()) co_return lease;
-  if (WantsPersistent(scope, plan)) PreparePersistence(scope, plan, caller);
+  if (WantsPersistent(scope, plan) && !plan.wants_directory) {
+    PreparePersistence(scope, plan, caller);
+  }
   for (int attempt = 0; attempt < kMaxVanished; ++attempt) {
     const NtStatus status = co_await CreateOnce(scope, plan, caller);
     if (status == NtStatus::kFileDeleted) continue;

@@ -54,8 +54,8 @@ class PersistentHandles final : public frontend::FsaRecorder,
   void AttachTo(clients::CaStoreClient* store);
 
   void Prepare(castore::HandleRecord record, std::string share_path);
-  // `done` gets OK when the record is stable, NotFound when the open has ended meanwhile. Otherwise the handle is none of this object's any more,
-  // and what may be stored of it is removed.
+  // `done` gets OK when the record is stable, NotFound when the open has ended meanwhile. Otherwise
+  // the handle is none of this object's any more, and what may be stored of it is removed.
   void Complete(uint64_t persistent_id, clients::CaIntent intent, Done done);
   // It came to nothing before Complete.
   void Abandon(uint64_t persistent_id);
