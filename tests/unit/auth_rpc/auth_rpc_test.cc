@@ -1,6 +1,7 @@
 // Goal: the frontend's client and the service agree over a real socket: logon, lookups, verbs.
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <future>
 
@@ -132,6 +133,26 @@ TEST_CASE_METHOD(Fixture, "auth client: the first token and abandoned logons", "
   client->AbandonLogon(std::get<clients::LogonContinue>(*first).context_id);
   client.reset();  // Waits for the call, or cancels it: the context then ages out.
   CHECK(engine.pending().size() <= 1);
+}
+
+// A connection attempt that failed or takes long, as under load, must not fail an honest logon.
+TEST_CASE_METHOD(Fixture, "auth client: logons wait for a connection that is not there yet",
+                 "[unit][auth]") {
+  const fs::path socket = server->socket_path();
+  const fs::path aside = socket.string() + ".aside";
+  fs::rename(socket, aside);  // Connecting fails until it is back.
+  client = clients::AuthClient::Create(socket);
+  std::vector<std::future<absl::StatusOr<Bytes>>> tokens;
+  for (int call = 0; call < 16; ++call) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<Bytes>>>();
+    tokens.push_back(promise->get_future());
+    client->InitialToken(Deadline(), [promise](absl::StatusOr<Bytes> token) {
+      promise->set_value(std::move(token));
+    });
+  }
+  CHECK(tokens.front().wait_for(std::chrono::milliseconds(300)) == std::future_status::timeout);
+  fs::rename(aside, socket);
+  for (auto& token : tokens) CHECK(token.get().ok());
 }
 
 TEST_CASE_METHOD(Fixture, "auth client: lookups answer in the order asked", "[unit][auth]") {
