@@ -28,7 +28,7 @@ import time
 PLAIN, CACHED = "/mnt/plain", "/mnt/cached"
 BLOCK = 1 << 20
 REPORT_EVERY = 8
-MIB_PER_S = 32
+MIB_PER_S = 64
 TRIED_TIMEOUT_S = 60
 CONTENT = b"written under the lease".ljust(4096)
 
