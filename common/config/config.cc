@@ -20,7 +20,8 @@ const Share* FindShare(const Config& config, std::string_view netname) {
 std::string ToText(const HostPort& address) {
   if (address.address.empty()) return "";
   const bool is_ipv6 = address.address.find(':') != std::string::npos;
-  return absl::StrFormat(is_ipv6 ? "[%s]:%d" : "%s:%d", address.address, address.port);
+  return is_ipv6 ? absl::StrFormat("[%s]:%d", address.address, address.port)
+                 : absl::StrFormat("%s:%d", address.address, address.port);
 }
 
 std::optional<HostPort> MetricsAddressOf(const Config& config, std::string_view daemon_name) {

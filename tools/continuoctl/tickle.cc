@@ -17,7 +17,8 @@ const std::string kDaemon = "tickle-service";
 
 std::string Endpoint(const std::string& address, uint32_t port) {
   const bool is_ipv6 = address.find(':') != std::string::npos;
-  return absl::StrFormat(is_ipv6 ? "[%s]:%u" : "%s:%u", address, port);
+  return is_ipv6 ? absl::StrFormat("[%s]:%u", address, port)
+                 : absl::StrFormat("%s:%u", address, port);
 }
 
 // A verb about one address: `text` says in words what came of it.

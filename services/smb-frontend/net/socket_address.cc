@@ -75,7 +75,8 @@ uint16_t SocketAddress::port() const {
 }
 
 std::string SocketAddress::ToString() const {
-  return absl::StrFormat(is_ipv6() ? "[%s]:%u" : "%s:%u", HostString(), port());
+  return is_ipv6() ? absl::StrFormat("[%s]:%u", HostString(), port())
+                   : absl::StrFormat("%s:%u", HostString(), port());
 }
 
 }  // namespace continuo::net
