@@ -2,7 +2,8 @@
 """What a node depends on fails; the node goes on as services/ca-store-service/README.md says.
 
 Goal: no fault of a dependency ends the group, no client waits without end, files stay served, the
-administrator is told, and everything is as before once the fault is gone. With root and loop devices;
+administrator is told, and everything is as before once the fault is gone. With root and loop devices, in a network
+namespace that has ADDRESS (connections to 127.0.0.1 are never put on record);
 `ca_path` and the recovery database lie on one small file system of their own, the shares do not:
 
 1. It is full. 2. It does not answer (fsfreeze). 3. The recovery database cannot be written while it does
@@ -36,7 +37,7 @@ ANSWER_MAX_S = 5 + 3
 NOTICE_MAX_S = 20
 PROMPT_S = 3
 HOUR_S = 3600
-GUID = b"F" * 16
+ADDRESS = "10.87.0.1"
 
 
 def must(*command):
@@ -107,7 +108,8 @@ class Volume:
             trigger.write("test")
         with open("/proc/mounts", encoding="utf-8") as mounts:
             options = [line.split()[3] for line in mounts if line.split()[1] == self.where]
-        return bool(options) and "ro" in options[0].split(",")
+        # Newer kernels tell a mount that an administrator made read-only from one that they did.
+        return bool(options) and not {"ro", "emergency_ro"}.isdisjoint(options[0].split(","))
 
 
 class Scene:
@@ -252,29 +254,25 @@ def test_recovery_database(scene, volume):
 def test_read_only(scene, volume):
     check(volume.make_read_only(), "the file system did not become read-only")
     scene.check_persistent_stops()
-    check(scene.is_degraded(), "the administrator is not told")
+    for daemon in ("ca-store-service", "tickle-service"):
+        check(scene.is_degraded(daemon), f"the administrator is not told by {daemon}")
     scene.check_files_served()
     scene.check_lock_waits()
     scene.check_group_lives()
-
-
-def make_server(store, **options):
-    wanted = ServerOptions(shares=("data", "plain"), lines_of={"data": ("ca = true",)}, **options)
-    server = ContinuoServer(wanted)
-    wanted.global_lines = (f"ca_path = {store(server)}",)
-    return server
 
 
 def test_storage(results):
     directory = None
     try:
         with contextlib.ExitStack() as stack:
-            server = make_server(lambda server: f"{server.directory}/volume/ca", keep=True)
+            options = ServerOptions(address=ADDRESS, shares=("data", "plain"),
+                                    lines_of={"data": ("ca = true",)}, keep=True)
+            server = ContinuoServer(options)
             directory = server.directory
             volume = stack.enter_context(Volume(directory))
-            volume.folder("ca")
-            server.options.global_lines += (
-                "tcp_tickle = true", f"tcp_tickle_params = path={volume.folder('recovery')}")
+            options.global_lines = (
+                f"ca_path = {volume.folder('ca')}", "tcp_tickle = true",
+                f"tcp_tickle_params = path={volume.folder('recovery')}")
             stack.enter_context(server)
             scene = Scene(server)
             stack.callback(scene.end)
