@@ -64,12 +64,24 @@ def smbclient(server, protection, line):
                                line])
 
 
+def smbload_command(server, share, *arguments):
+    return [os.path.join(build_directory(), "bin", "smbload"), "--server", "127.0.0.1", "--port",
+            str(server.port), "--share", share, "--user", server.credentials, *arguments]
+
+
+def smbload_report(server, share, *arguments):
+    """Raises when any operation failed."""
+    done = subprocess.run(smbload_command(server, share, "--json", *arguments),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=COMMAND_TIMEOUT_S, check=False, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"smbload ended with {done.returncode}: {one_line(done.stdout[-300:])}")
+    return json.loads(done.stdout)
+
+
 def smbload(server, *arguments):
     """Returns (smbload's report, server's processor seconds); raises when any operation failed."""
-    command = [os.path.join(build_directory(), "bin", "smbload"), "--server", "127.0.0.1",
-               "--port", str(server.port), "--share", SHARE, "--user", server.credentials,
-               "--json", *arguments]
-    output, _, cpu_s = run_loaded(server, command)
+    output, _, cpu_s = run_loaded(server, smbload_command(server, SHARE, "--json", *arguments))
     return json.loads(output), cpu_s
 
 
@@ -204,9 +216,8 @@ class IdleMemory:
 
     def __call__(self, server):
         before = server.pss_bytes()
-        command = [os.path.join(build_directory(), "bin", "smbload"), "--server", "127.0.0.1",
-                   "--port", str(server.port), "--share", SHARE, "--user", server.credentials,
-                   "--mix", "idle", "--connections", str(IDLE_CONNECTIONS)]
+        command = smbload_command(server, SHARE, "--mix", "idle", "--connections",
+                                  str(IDLE_CONNECTIONS))
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True) as load:
             try:

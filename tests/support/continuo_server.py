@@ -120,13 +120,18 @@ class ContinuoServer:
         if code != 0:
             raise RuntimeError(f"user {name} was not added: {output}")
 
+    def environment(self):
+        """Of the daemons; None: ours."""
+        return None
+
     def launch(self):
         """Starts the supervisor and waits for nothing."""
         command = [os.path.join(self.bin, "watchdog-supervisor"), "--config", self.config,
                    "--run-dir", self.run_dir, *self.options.supervisor_arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True,
+                                            env=self.environment())
 
     def start(self):
         self.write_config()

@@ -102,6 +102,8 @@ void Declare(CLI::App& app, CommandLine& line) {
   app.add_flag("--random", w.random_offsets, "Random instead of sequential offsets");
   app.add_flag("--unlink", line.unlink, "create: delete each file with its close");
   app.add_flag("--no-prepare", w.skip_prepare, "The files are there from an earlier run");
+  app.add_flag("--persistent", w.is_persistent,
+               "open: ask for persistent handles (3.x); one that is not granted is an error");
   app.add_flag("--json", line.json, "Print one JSON object");
 }
 
@@ -132,6 +134,9 @@ absl::Status Complete(CommandLine& line) {
       w.client.dialect == smbwire::kDialect202 ? uint32_t{kBytesPerCredit} : 8u << 20;
   if (w.io_size_bytes > max_io_bytes) {
     return absl::InvalidArgumentError("dialect 2.0.2 has no requests above 65536 bytes");
+  }
+  if (w.is_persistent && w.client.dialect < smbwire::kDialect300) {
+    return absl::InvalidArgumentError("--persistent needs dialect 3.0 or later");
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 
 #include "common/bytes/utf16.h"
 #include "common/smbwire/client_messages.h"
+#include "common/smbwire/create_contexts.h"
 #include "common/smbwire/file_flags.h"
 #include "common/smbwire/fscc.h"
 
@@ -31,8 +32,19 @@ EncodeBody CreateBody(const std::string& path, const OpenOptions& options) {
         options.disposition == smbwire::kDispositionOpen ? 0 : smbwire::kAttributeNormal;
     if ((options.options & smbwire::kOptionDirectoryFile) != 0) request.file_attributes = 0;
     request.name_utf16le = name;
+    if (options.persistent_guid) {
+      request.contexts.durable_v2_request = {.flags = smbwire::kDurableV2FlagPersistent,
+                                             .create_guid = *options.persistent_guid};
+    }
     smbwire::EncodeCreateRequest(request, out);
   };
+}
+
+// Without a grant a load would measure something else.
+NtStatus PersistenceGranted(const smbwire::CreateResponse& response) {
+  const std::optional<smbwire::DurableV2Response>& granted = response.contexts.durable_v2;
+  const bool is_granted = granted && (granted->flags & smbwire::kDurableV2FlagPersistent) != 0;
+  return is_granted ? NtStatus() : NtStatus(NtStatus::kNotSupported);
 }
 
 EncodeBody CloseBody(FileId file) {
@@ -91,11 +103,13 @@ void ListNext(Client& client, FileId directory, uint64_t bytes_so_far, const Don
 
 void Open(Client& client, const std::string& path, const OpenOptions& options, Opened opened) {
   client.Send(Command::kCreate, CreateBody(path, options),
-              [opened = std::move(opened)](const Reply& reply) {
+              [opened = std::move(opened),
+               is_persistent = options.persistent_guid.has_value()](const Reply& reply) {
                 if (!reply.status.ok()) return opened(reply.status, {});
                 const auto response = smbwire::DecodeCreateResponse(reply.message);
                 if (!response.ok()) return opened(response.status(), {});
-                opened(NtStatus(), response->file_id);
+                opened(is_persistent ? PersistenceGranted(*response) : NtStatus(),
+                       response->file_id);
               });
 }
 
@@ -109,8 +123,11 @@ void Echo(Client& client, Done done) {
               [done = std::move(done)](const Reply& reply) { done({reply.status, 0}); });
 }
 
-void OpenClose(Client& client, const std::string& path, Done done) {
-  Open(client, path, kOpenForRead,
+void OpenClose(Client& client, const std::string& path,
+               const std::optional<smbwire::Guid>& persistent_guid, Done done) {
+  OpenOptions options = kOpenForRead;
+  options.persistent_guid = persistent_guid;
+  Open(client, path, options,
        [&client, done = std::move(done)](NtStatus status, FileId file) {
          if (!status.ok()) return done({status, 0});
          Close(client, file, done);

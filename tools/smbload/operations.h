@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -24,6 +25,8 @@ struct Outcome {
 using Done = std::function<void(const Outcome&)>;
 
 struct OpenOptions {
+  // Asks for a persistent handle of this name; the open fails when none is granted.
+  std::optional<smbwire::Guid> persistent_guid;
   uint32_t desired_access = 0;
   uint32_t share_access = 0;
   uint32_t disposition = 0;
@@ -36,8 +39,9 @@ void Open(Client& client, const std::string& path, const OpenOptions& options, O
 void Close(Client& client, smbwire::FileId file, Done done);
 
 void Echo(Client& client, Done done);
-// CREATE for reading and CLOSE.
-void OpenClose(Client& client, const std::string& path, Done done);
+// CREATE for reading and CLOSE. With a GUID the handle is persistent.
+void OpenClose(Client& client, const std::string& path,
+               const std::optional<smbwire::Guid>& persistent_guid, Done done);
 // CREATE of a new file and CLOSE; `is_temporary` deletes it with the CLOSE.
 enum class Keep { kKeep, kDeleteOnClose };
 void CreateFile(Client& client, const std::string& path, Keep keep, Done done);

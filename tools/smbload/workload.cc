@@ -232,6 +232,13 @@ uint64_t Workload::NextOffset(Worker& worker) {
   return block * options_.io_size_bytes;
 }
 
+std::optional<smbwire::Guid> Workload::CreateGuid() {
+  if (!options_.is_persistent) return std::nullopt;
+  smbwire::Guid guid{};
+  random_.Fill(guid);
+  return guid;
+}
+
 void Workload::StartOperation(Worker& worker, Operation operation, Done done) {
   Client& client = *worker.client;
   const auto file = [&] {
@@ -239,7 +246,7 @@ void Workload::StartOperation(Worker& worker, Operation operation, Done done) {
                     static_cast<uint32_t>(worker.random()) % options_.file_count);
   };
   switch (operation) {
-    case Operation::kOpen: return OpenClose(client, file(), std::move(done));
+    case Operation::kOpen: return OpenClose(client, file(), CreateGuid(), std::move(done));
     case Operation::kStat: return Stat(client, file(), std::move(done));
     case Operation::kList: return List(client, options_.directory, std::move(done));
     case Operation::kEcho: return Echo(client, std::move(done));

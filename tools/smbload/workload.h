@@ -54,6 +54,7 @@ struct WorkloadOptions {
   Keep keep = Keep::kKeep;
   bool random_offsets = false;
   bool skip_prepare = false;
+  bool is_persistent = false;  // Operation::kOpen asks for persistent handles.
 };
 
 struct OperationResults {
@@ -109,6 +110,8 @@ class Workload {
   void StartOperation(Worker& worker, Operation operation, Done done);
   Operation Choose(Worker& worker) const;
   uint64_t NextOffset(Worker& worker);
+  // A new name for a persistent handle, when such are wanted.
+  std::optional<smbwire::Guid> CreateGuid();
   void CountLost();
 
   const WorkloadOptions options_;
