@@ -221,6 +221,11 @@ class Cluster:
             raise ClusterError(f"the group does not run after {timeout_s} s: {self.describe()}")
         return found[0]
 
+    def wait_moved(self, node, timeout_s=READY_TIMEOUT_S):
+        """Waits until the other node has the address."""
+        if not processes.wait_until(lambda: self.active() == self.other(node), timeout_s, 0.1):
+            raise ClusterError(f"{self.other(node)} does not take over: {self.describe()}")
+
     def wait_two_nodes(self, timeout_s=READY_TIMEOUT_S):
         """Both nodes are back and can take the group."""
         def is_whole():
