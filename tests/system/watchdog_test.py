@@ -39,12 +39,12 @@ def named(prefix, last=False):
 RPC_THREADS = ("rpc-acceptor", "rpc-health", "nexting_thread")
 LOOP_THREADS = {
     "smb-frontend": ("smb-loop-", "smb-io-", "smb-timer", *RPC_THREADS),
-    "auth-service": ("auth-work-", "auth-userdb", *RPC_THREADS),
+    "auth-service": ("auth-logon-", "auth-lookup-", "auth-userdb", *RPC_THREADS),
     "fsa-state-service": RPC_THREADS,
     "ca-store-service": RPC_THREADS,
     "tickle-service": ("tickle-address", *RPC_THREADS),
 }
-SEVERAL = ("smb-loop-", "smb-io-", "auth-work-", "nexting_thread")
+SEVERAL = ("smb-loop-", "smb-io-", "auth-logon-", "auth-lookup-", "nexting_thread")
 STARTS_UNDER_LOAD = 10
 
 

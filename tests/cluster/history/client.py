@@ -68,13 +68,18 @@ def version_of(data, file, slot):
 
 
 class HistoryClient(threading.Thread):
-    def __init__(self, number, server, recorder, file_count, seed):
+    """`place` is a directory of the share that exists, with a backslash behind it, or empty."""
+
+    def __init__(self, number, server, recorder, file_count, seed, place=""):
         super().__init__(name=f"client-{number}", daemon=True)
         self.number = number
         self.server = server
         self.recorder = recorder
         self.random = random.Random(f"{seed}-{number}")
-        self.files = [f"own-{number}-{index}.bin" for index in range(file_count)]
+        self.files = [f"{place}own-{number}-{index}.bin" for index in range(file_count)]
+        self.place = place
+        self.lock_file = f"{place}locks.bin"
+        self.brief = f"{place}brief-{number}.bin"
         self.stopping = threading.Event()
         self.guid = os.urandom(16)
         self.connection = None
@@ -94,7 +99,7 @@ class HistoryClient(threading.Thread):
             for index, name in enumerate(self.files):
                 lease = Lease(os.urandom(16), R | H | W) if index % 3 == 0 else None
                 self.open(name, lease=lease, disposition=OPEN_IF)
-            self.open("locks.bin", disposition=OPEN_IF)
+            self.open(self.lock_file, disposition=OPEN_IF)
             steps = [self.write, self.write, self.write, self.read, self.flush, self.lock_range,
                      self.hold_exclusively, self.create_and_delete]
             while not self.stopping.is_set():
@@ -271,7 +276,7 @@ class HistoryClient(threading.Thread):
         # A bucket of its own for each range: the same number twice in a row is a replay of the first.
         self.lock_numbers[at] = (self.lock_numbers[at] + 1) & 0xF
         sequence = ((1 + at) << 4) | self.lock_numbers[at]
-        return self.ask(LOCK, "locks.bin", lambda file_id: lock_body(
+        return self.ask(LOCK, self.lock_file, lambda file_id: lock_body(
             file_id, [(at, 1, flags)], sequence=sequence)).status
 
     def lock_range(self):
@@ -287,7 +292,7 @@ class HistoryClient(threading.Thread):
         self.note("hold", resource=f"range {at}", t=begin, until=until)
 
     def hold_exclusively(self):
-        name = f"exclusive-{self.random.randrange(EXCLUSIVE_FILES)}.bin"
+        name = f"{self.place}exclusive-{self.random.randrange(EXCLUSIVE_FILES)}.bin"
         status, opened = self.try_open(name, share=0, disposition=OPEN_IF)
         self.expect(status, SUCCESS, SHARING_VIOLATION, FILE_NOT_AVAILABLE, what=f"CREATE of {name}")
         if opened is None:
@@ -301,7 +306,7 @@ class HistoryClient(threading.Thread):
         self.note("hold", resource=name, t=begin, until=until)
 
     def create_and_delete(self):
-        name = f"brief-{self.number}.bin"
+        name = self.brief
         if name not in self.held:
             self.open(name, disposition=CREATE_NEW)
             self.note("created", file=name)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs in the client's namespace of a cluster: the clients of run.py against the floating address.
 
-    in_cluster.py ADDRESS SHARE USER PASSWORD CONNECTIONS FILES SEED
+    in_cluster.py ADDRESS SHARE USER PASSWORD DIRECTORY CONNECTIONS FILES SEED
 
 Says `ready` when all clients are at work. After a line `struck` on stdin it says `gone on` once each of
 them has gone on; after `end` they stop, and the last line is `kept SUMMARY` or `broken WHAT`.
@@ -23,10 +23,10 @@ def say(text):
 
 
 def main():
-    address, share, user, password, connections, files, seed = sys.argv[1:]
+    address, share, user, password, directory, connections, files, seed = sys.argv[1:]
     server = types.SimpleNamespace(address=address, port=445, user=user, password=password, share=share,
                                    options=types.SimpleNamespace(users={}))
-    run = HistoryRun(server, int(connections), int(files), int(seed))
+    run = HistoryRun(server, int(connections), int(files), int(seed), directory + "\\")
     with run:
         say("ready")
         for line in sys.stdin:

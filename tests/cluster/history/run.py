@@ -24,10 +24,10 @@ END_LIMIT_S = 90
 
 
 class HistoryRun:
-    def __init__(self, server, connections, files, seed):
+    def __init__(self, server, connections, files, seed, place=""):
         self.server = server
         self.recorder = Recorder()
-        self.clients = [HistoryClient(number, server, self.recorder, files, seed)
+        self.clients = [HistoryClient(number, server, self.recorder, files, seed, place)
                         for number in range(connections)]
 
     def __enter__(self):
@@ -65,7 +65,7 @@ class HistoryRun:
             for client in self.clients:
                 for name in client.files:
                     self.look_at(reader, client.number, name)
-                self.look_for(reader, client.number, f"brief-{client.number}.bin")
+                self.look_for(reader, client.number, client.brief)
 
     def look_at(self, reader, number, name):
         status, opened = reader.try_open(name, disposition=OPEN)
