@@ -8,7 +8,7 @@
 A leaf that passes on Samba (samba_4_17.tsv) must pass here; with --ca one that passes here without
 (results.tsv) must pass too. findings.txt says of leaves that fail why they do; one that fails
 without a line there is an error with --all, one of known_fail.txt that passes always is.
-Several parts run at a time, each against a share of its own. With --delegation random each suite
+Several parts run at a time (but ALONE), each against a share of its own. With --delegation random each suite
 must have seen delegations recalled and given again while it ran. --block-transport runs one part
 at a time in a network namespace where tests can cut connections (needs root and iptables), with the
 server on port 445, which some tests expect.
@@ -49,6 +49,8 @@ NOT_TESTS = ("smb2.hold-oplock", "smb2.hold-sharemode", "smb2.bench")
 # They do little but wait, or repeat one thing for a fixed time: left out with --no-waits.
 WAITS = ("smb2.notify.mask", "smb2.lease.timeout", "smb2.oplock.batch22a",
          "smb2.create.bench-path-contention-shared")
+# It opens files until the server has no more descriptors, which others need meanwhile.
+ALONE = ("smb2.maxfid",)
 SLOW_TIMEOUTS_S = {"smb2.lease": 250, "smb2.replay": 330, "smb2.oplock": 200, "smb2.notify": 200,
                    "smb2.multichannel": 250}
 # For a leaf that runs alone and does not pass on Samba: it is worth a look, not a wait.
@@ -237,8 +239,10 @@ def run_all(arguments, server, results, judge):
             print(f"# {part.suite}: {len(found)} leaves in {time.monotonic() - begin:.1f} s",
                   flush=True)
 
+    for part in (part for part in parts if part.suite in ALONE):
+        run_one(part)
     with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
-        for done in [pool.submit(run_one, part) for part in parts]:
+        for done in [pool.submit(run_one, part) for part in parts if part.suite not in ALONE]:
             done.result()
     if recalls:
         recalls.check(results)
