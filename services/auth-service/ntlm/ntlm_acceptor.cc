@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kOffered = kUnicode | kSign | kSeal | kNtlm | kAlwaysSign |
                               kExtendedSessionSecurity | kVersion | k128 | k56 | kKeyExchange;
 
+constexpr size_t kNtlmv1ResponseBytes = 24;
+
 uint64_t ToFiletime(absl::Time time) {
   constexpr int64_t kUnixEpochInFiletime = 116'444'736'000'000'000;
   return static_cast<uint64_t>(absl::ToUnixNanos(time) / 100 + kUnixEpochInFiletime);
@@ -71,7 +73,12 @@ NtResult<Key> NtlmAcceptor::Verify(const userdb::NtHash* nt_hash, base::RandomSo
   if (state_ != State::kAnswered || is_anonymous_) return NtStatus::kInvalidParameter;
   state_ = State::kDone;
   const auto response = DecodeNtlmv2Response(authenticate_.nt_response);
-  if (!response) return NtStatus::kLogonFailure;
+  if (!response) {
+    // One of version 1 is refused like a wrong password; a mutilated one of version 2 is no response
+    // at all, and tests no password.
+    const bool is_version_1 = authenticate_.nt_response.size() <= kNtlmv1ResponseBytes;
+    return is_version_1 ? NtStatus::kLogonFailure : NtStatus::kInvalidParameter;
+  }
 
   // An unknown user costs the same work as a bad password.
   userdb::NtHash hash{};

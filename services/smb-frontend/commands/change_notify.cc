@@ -71,6 +71,7 @@ net::Task<NtStatus> HandleChangeNotify(RequestScope& scope) {
       .filter = request->completion_filter,
       .is_recursive = (request->flags & smbwire::kChangeNotifyWatchTree) != 0,
       .max_size_bytes = request->output_buffer_size_bytes};
+  scope.may_wait = scope.is_last_in_compound;
   const NotifyAnswer answer = co_await WaitForEvents(scope, wanted);
   const bool has_entries = answer.status.ok() && !answer.entries.empty();
   if (has_entries &&

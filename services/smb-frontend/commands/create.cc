@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <utility>
 
 #include "common/base/fault_point.h"
 #include "common/bytes/utf16.h"
 #include "common/smbwire/create.h"
 #include "services/smb-frontend/commands/app_instance.h"
+#include "services/smb-frontend/commands/await_fsa.h"
 #include "services/smb-frontend/commands/commands.h"
 #include "services/smb-frontend/commands/create_job.h"
 #include "services/smb-frontend/commands/create_pipe.h"
@@ -309,11 +311,22 @@ net::Task<NtStatus> OverwriteFound(RequestScope& scope, const CreatePlan& plan,
   co_return co_await scope.RunBlocking(overwrite);
 }
 
+// Breaks that the client's earlier requests cause come before this answer, as they do under a
+// delegation, although it asks nothing of the FSA.
+net::Task<void> KeepOrder(RequestScope& scope) {
+  if (scope.server.fsa->is_delegated()) co_return;
+  const bool is_pending = co_await IsDeletePending(scope, fsa::OpenId(0));
+  (void)is_pending;
+}
+
 // One attempt. Errors: FILE_DELETED when the object was deleted while the open waited.
 net::Task<NtStatus> CreateOnce(RequestScope& scope, const CreatePlan& plan,
                                CreateCaller& caller) {
   NtResult<CreateTarget> target = co_await Find(scope, plan, caller);
-  if (!target.ok()) co_return target.status();
+  if (!target.ok()) {
+    co_await KeepOrder(scope);
+    co_return target.status();
+  }
   const smbwire::FileId id = scope.server.opens.NewFileId();
   fsa::OpenRequest request = MakeFsaRequest(scope, plan, caller, *target, id);
   if (target->is_created || target->is_base_created) {
@@ -340,6 +353,7 @@ net::Task<NtStatus> CreateOnce(RequestScope& scope, const CreatePlan& plan,
     state.grant = *grant;
     state.create_action = CreateAction(plan, *target);
   }
+  if (!is_persistent && plan.durable.wants_v2) open->AllowReplay();
   const NtStatus settled = co_await Settle(scope, open);
   if (!settled.ok()) co_return settled;
   if (!target->is_created && plan.Overwrites() && !target->is_overwritten) {
@@ -492,6 +506,23 @@ net::Task<NtStatus> Reconnect(RequestScope& scope, const CreatePlan& plan) {
   co_return co_await TakeUp(scope, plan, *std::move(claimed), smbwire::kActionOpened);
 }
 
+// Another open of the lease may have raised it, and a break lowered it, since it was granted.
+net::Task<void> FillLeaseAsItIs(RequestScope& scope, std::shared_ptr<open::OpenFile> open,
+                                fsa::OpenGrant& grant) {
+  fsa::Durability durability = fsa::Durability::kNone;
+  {
+    absl::MutexLock lock(&open->mutex());
+    if (open->state().is_durable) durability = fsa::Durability::kDurable;
+    if (open->state().is_persistent) durability = fsa::Durability::kPersistent;
+  }
+  const auto ask = [&](net::CompletionOf<NtResult<fsa::OpenGrant>> done) {
+    scope.server.fsa->SetDurability(open->fsa_id(), durability, std::move(done));
+  };
+  const NtResult<fsa::OpenGrant> now =
+      co_await net::AwaitCallback<NtResult<fsa::OpenGrant>>(scope.loop(), ask);
+  if (now.ok()) grant = *now;
+}
+
 // DH2Q with a create GUID that is in use: the client repeats a CREATE whose response it has not seen,
 // and is answered as then. [MS-SMB2] 3.3.5.9.10.
 net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
@@ -510,7 +541,6 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
     if (!claimed.ok()) co_return claimed.status();
     co_return co_await TakeUp(scope, plan, *std::move(claimed), create_action);
   }
-  if (is_absent) co_return NtStatus::kFileNotAvailable;
   if (!is_replay) co_return kStatusDuplicateObjectid;
   {
     absl::MutexLock lock(&open->mutex());
@@ -518,7 +548,12 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
       co_return NtStatus::kFileNotAvailable;
     }
     grant = open->state().grant;
-    if (grant.oplock != fsa::OplockLevel::kLease) grant.oplock = open->state().oplock;
+    // An oplock is answered as it is now, and no higher than the replay asks for.
+    if (grant.oplock != fsa::OplockLevel::kLease) {
+      grant.oplock = std::min(open->state().oplock, plan.oplock);
+      const bool keeps = open->state().is_persistent || grant.oplock == fsa::OplockLevel::kBatch;
+      grant.is_durable = grant.is_durable && keeps;
+    }
   }
   if (open->session() != scope.session || open->tree() != scope.tree) {
     co_return NtStatus::kAccessDenied;
@@ -527,6 +562,7 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
       (plan.lease && plan.lease->key != *open->facts().lease_key)) {
     co_return NtStatus::kAccessDenied;
   }
+  if (grant.oplock == fsa::OplockLevel::kLease) co_await FillLeaseAsItIs(scope, open, grant);
   const NtResult<CreateTarget> target = co_await TargetOf(scope, open);
   if (!target.ok()) co_return target.status();
   scope.open = open;
@@ -538,6 +574,7 @@ net::Task<NtStatus> Replay(RequestScope& scope, const CreatePlan& plan,
 net::Task<NtStatus> CreateWithGuid(RequestScope& scope, const CreatePlan& plan) {
   const smbwire::Guid client_guid = scope.connection.negotiated().client_guid;
   const smbwire::Guid create_guid = plan.durable.wants_v2->create_guid;
+  scope.outlives_connection = true;
   open::OpenTable& opens = scope.server.opens;
   if (!opens.BeginCreate(client_guid, create_guid)) {
     const bool is_replay = (scope.header.flags & smbwire::kFlagReplayOperation) != 0;

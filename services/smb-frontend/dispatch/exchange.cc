@@ -82,9 +82,7 @@ net::Task<void> Exchange::HandleOne(size_t index) {
     net::Task<NtStatus> handling = rule->handler(scope);
     status = co_await std::move(handling);
     // What was withdrawn because it could not wait was not cancelled by the client.
-    if (scope.is_wait_refused && status == NtStatus::kCancelled) {
-      status = NtStatus::kInsufficientResources;
-    }
+    if (!scope.wait_refusal.ok() && status == NtStatus::kCancelled) status = scope.wait_refusal;
     scope.EndWait();
     if (scope.counted_by != nullptr) scope.counted_by->End(scope.header.channel_sequence());
     counters.completed.fetch_add(1, std::memory_order_relaxed);
@@ -244,6 +242,8 @@ NtStatus Exchange::FindOpen(RequestScope& scope, size_t file_id_offset) {
   if (open == nullptr || open->session() != scope.session || open->tree() != scope.tree) {
     return NtStatus::kFileClosed;
   }
+  // Who knows the FileId has seen the CREATE's response: another CREATE of that GUID is a new one.
+  if (open->EndReplay()) scope.server.opens.ForgetCreateGuid(*open);
   scope.open = std::move(open);
   return NtStatus::kSuccess;
 }
@@ -375,11 +375,11 @@ NtStatus RequestScope::GoAsync(std::function<void()> on_cancel) {
     connection.ReplaceCancel(pending_id, std::move(on_cancel));
     return NtStatus::kSuccess;
   }
-  pending_id = connection.RegisterPending(header.message_id, std::move(on_cancel));
-  if (pending_id.value() == 0) {
-    is_wait_refused = true;
-    return NtStatus::kInsufficientResources;
-  }
+  // As Windows answers what would have to wait in the middle of a compound.
+  if (!may_wait) return wait_refusal = NtStatus::kInternalError;
+  pending_id = connection.RegisterPending(header.message_id, std::move(on_cancel),
+                                          outlives_connection ? session : nullptr);
+  if (pending_id.value() == 0) return wait_refusal = NtStatus::kInsufficientResources;
   // The session may be gone by the time of the answer, which its key signs all the same.
   if (response_signer == nullptr) response_signer = exchange.SignerFor(*this);
   const auto send = [this] {

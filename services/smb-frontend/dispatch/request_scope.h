@@ -96,14 +96,20 @@ struct RequestScope {
   // handler's end. A second call only replaces `on_cancel`. STATUS_PENDING goes out with everything of
   // the compound that is answered already: now, or, while fsa-state-service decides, only when the
   // answer takes longer than kInterimDelay, since most of its answers are on their way already.
-  // Errors: InsufficientResources when the connection has kMaxAsyncRequests pending: fail with it.
+  // Errors: InsufficientResources when the connection has kMaxAsyncRequests pending, InternalError
+  // without may_wait: fail with it.
   NtStatus GoAsync(std::function<void()> on_cancel);
   // STATUS_PENDING was sent.
   bool is_async() const { return async_id.value() != 0; }
   smbwire::AsyncId async_id;
   smbwire::AsyncId pending_id;  // The same from GoAsync on, for CANCEL.
   net::TimerId interim_timer;
-  bool is_wait_refused = false;  // GoAsync failed; a CANCELLED after that is INSUFFICIENT_RESOURCES.
+  // CHANGE_NOTIFY before the last of a compound: what comes after it would wait for ever.
+  bool may_wait = true;
+  NtStatus wait_refusal;  // GoAsync failed: the answer instead of CANCELLED.
+  // A CREATE that its client can find again by its GUID: when its connection ends it goes on, as long
+  // as the session has another channel.
+  bool outlives_connection = false;
 
   // --- helpers -------------------------------------------------------------------------------------
   // For handlers whose row does not ask for an open: sets `open` as dispatch would, from the FileId

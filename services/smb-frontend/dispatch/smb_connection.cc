@@ -22,6 +22,7 @@ constexpr size_t kMaxEndedSigners = 16;
 struct PendingRequest {
   smbwire::MessageId message_id;
   std::function<void()> on_cancel;
+  std::shared_ptr<session::Session> outlives_with;  // Null: ends with its connection.
 };
 
 SmbConnection::SmbConnection(ServerContext& server,
@@ -152,19 +153,30 @@ void SmbConnection::OnCancel(const smbwire::Header& header, std::span<const uint
   on_cancel();
 }
 
+// The session's other channels may end at this moment, too. Then the request ends by itself, and finds
+// that its session is gone.
+bool SmbConnection::GoesOn(const PendingRequest& pending) const {
+  if (pending.outlives_with == nullptr) return false;
+  const std::vector<uint64_t> channels = pending.outlives_with->channels();
+  return std::any_of(channels.begin(), channels.end(),
+                     [this](uint64_t channel) { return channel != id_; });
+}
+
 smbwire::AsyncId SmbConnection::RegisterPending(smbwire::MessageId message_id,
-                                                std::function<void()> on_cancel) {
+                                                std::function<void()> on_cancel,
+                                                std::shared_ptr<session::Session> outlives_with) {
   if (pending_.size() >= kMaxAsyncRequests) return smbwire::AsyncId(0);
   const smbwire::AsyncId id(++last_async_id_);
   auto pending = std::make_unique<PendingRequest>();
   pending->message_id = message_id;
   pending->on_cancel = std::move(on_cancel);
+  pending->outlives_with = std::move(outlives_with);
   pending_.emplace(id, std::move(pending));
   if (is_closed_) {
     // Nobody will cancel it later: the connection is gone.
     loop().Post([self = shared_from_this(), id] {
       const auto found = self->pending_.find(id);
-      if (found == self->pending_.end()) return;
+      if (found == self->pending_.end() || self->GoesOn(*found->second)) return;
       if (const auto cancel = std::exchange(found->second->on_cancel, nullptr)) cancel();
     });
   }
@@ -281,6 +293,7 @@ void SmbConnection::OnClosed(net::Connection& connection, net::CloseReason reaso
   }
   std::vector<std::function<void()>> cancels;
   for (auto& [async_id, pending] : pending_) {
+    if (GoesOn(*pending)) continue;
     if (auto cancel = std::exchange(pending->on_cancel, nullptr)) cancels.push_back(std::move(cancel));
   }
   for (const auto& cancel : cancels) cancel();

@@ -109,8 +109,10 @@ class SmbConnection final : public net::ConnectionHandler,
   uint16_t GrantCredits(const smbwire::Header& request, bool is_session_established);
 
   // --- asynchronous requests ---------------------------------------------------------------------
-  // 0 when there are too many.
-  smbwire::AsyncId RegisterPending(smbwire::MessageId message_id, std::function<void()> on_cancel);
+  // With a session the request is not cancelled when this connection ends, if the session has another
+  // channel then. 0 when there are too many.
+  smbwire::AsyncId RegisterPending(smbwire::MessageId message_id, std::function<void()> on_cancel,
+                                   std::shared_ptr<session::Session> outlives_with);
   void ReplaceCancel(smbwire::AsyncId id, std::function<void()> on_cancel);
   void UnregisterPending(smbwire::AsyncId id);
 
@@ -131,6 +133,7 @@ class SmbConnection final : public net::ConnectionHandler,
   void OnPlainMessage(net::Buffer message, std::shared_ptr<session::Session> sealed_by);
   void UpdateSessionCount();
   bool ConsumeCredits(const smbwire::Header& header, size_t message_size_bytes);
+  bool GoesOn(const PendingRequest& pending) const;
   void OnCancel(const smbwire::Header& header, std::span<const uint8_t> message, bool is_sealed);
 
   ServerContext& server_;

@@ -96,6 +96,13 @@ class OpenFile {
   bool BeginClose() { return !is_closing_.exchange(true); }
   bool is_closing() const { return is_closing_.load(); }
 
+  // Until the client uses the handle it may not have seen the CREATE's response and may repeat it.
+  void AllowReplay() { may_be_replayed_.store(true); }
+  // The first call after that returns true.
+  bool EndReplay() {
+    return may_be_replayed_.load(std::memory_order_relaxed) && may_be_replayed_.exchange(false);
+  }
+
   // Serialises what changes the file's own facts on worker threads: path (rename), stat, stored
   // attributes. Held across blocking file-system calls, therefore only on worker threads.
   absl::Mutex& file_mutex() { return file_mutex_; }
@@ -143,6 +150,7 @@ class OpenFile {
  private:
   const OpenFacts facts_;
   std::atomic<bool> is_closing_{false};
+  std::atomic<bool> may_be_replayed_{false};
   mutable absl::Mutex path_mutex_;
   std::string path_in_share_ ABSL_GUARDED_BY(path_mutex_);
   absl::Mutex file_mutex_;

@@ -29,12 +29,7 @@ void OpenTable::Unindex(const OpenFile& open) {
       if (found->second.empty()) by_app_instance_.erase(found);
     }
   }
-  if (open.facts().create_guid == smbwire::Guid{}) return;
-  absl::MutexLock lock(&guid_mutex_);
-  const auto found =
-      by_create_guid_.find({open.facts().client_guid, open.facts().create_guid});
-  if (found == by_create_guid_.end()) return;
-  if (found->second == open.file_id().volatile_id) by_create_guid_.erase(found);
+  if (open.facts().create_guid != smbwire::Guid{}) ForgetCreateGuid(open);
 }
 
 std::shared_ptr<OpenFile> OpenTable::FindByCreateGuid(const smbwire::Guid& client_guid,
@@ -47,6 +42,13 @@ std::shared_ptr<OpenFile> OpenTable::FindByCreateGuid(const smbwire::Guid& clien
     volatile_id = found->second;
   }
   return FindVolatile(volatile_id);
+}
+
+void OpenTable::ForgetCreateGuid(const OpenFile& open) {
+  absl::MutexLock lock(&guid_mutex_);
+  const auto found = by_create_guid_.find({open.facts().client_guid, open.facts().create_guid});
+  if (found == by_create_guid_.end()) return;
+  if (found->second == open.file_id().volatile_id) by_create_guid_.erase(found);
 }
 
 bool OpenTable::BeginCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid) {

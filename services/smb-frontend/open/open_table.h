@@ -32,6 +32,8 @@ class OpenTable {
   // The open with this client's create GUID; null when there is none.
   std::shared_ptr<OpenFile> FindByCreateGuid(const smbwire::Guid& client_guid,
                                              const smbwire::Guid& create_guid) const;
+  // From now on another CREATE of its GUID is a new one.
+  void ForgetCreateGuid(const OpenFile& open);
   // A CREATE with this GUID is under way until EndCreate. False: another one is.
   bool BeginCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid);
   void EndCreate(const smbwire::Guid& client_guid, const smbwire::Guid& create_guid);

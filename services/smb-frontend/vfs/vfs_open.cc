@@ -268,6 +268,10 @@ NtResult<std::shared_ptr<File>> FinishCreation(const Vfs& vfs, const Directory& 
     }
     CONTINUO_RETURN_IF_ERROR(WriteCreateMark(*file, *spec.mark));
   }
+  // What was stored beside the data has moved the change time: whoever asks next gets the same.
+  if (const int error = StatFd(vfs.root(), file->fd.get(), file->stat); error != 0) {
+    return NtStatusFromErrno(error);
+  }
   CONTINUO_RETURN_IF_ERROR(SyncObject(vfs.root(), *file));
   CONTINUO_RETURN_IF_ERROR(SyncDirectory(vfs.root(), parent.fd.get()));
   return file;

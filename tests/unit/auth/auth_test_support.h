@@ -120,6 +120,7 @@ struct NtlmClient {
                    ntlm::k128 | ntlm::k56 | ntlm::kKeyExchange;
   bool with_mic = true;
   bool break_mic = false;
+  bool break_pairs = false;  // One that claims more bytes than there are.
   ntlm::Key exported_key{0x55, 1, 2, 3};
   Bytes negotiate;
 
@@ -146,6 +147,10 @@ struct NtlmClient {
       temp.U16(ntlm::kAvFlags);
       temp.U16(4);
       temp.U32(ntlm::kAvFlagMicPresent);
+    }
+    if (break_pairs) {
+      temp.U16(ntlm::kAvFlags);
+      temp.U16(0xFFFF);
     }
     temp.Zeros(8);
     const Bytes domain16 = *bytes::Utf8ToUtf16Le(domain);

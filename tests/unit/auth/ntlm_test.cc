@@ -80,6 +80,13 @@ TEST_CASE("NTLM acceptor: a changed MIC is refused though the password is right"
   CHECK(exchange.Run("Secret-1").status() == NtStatus::kLogonFailure);
 }
 
+TEST_CASE("NTLM acceptor: a mutilated NTLMv2 response is not taken for a wrong password",
+          "[unit][auth][MS-NLMP:3.2.5.1.2]") {
+  Exchange exchange;
+  exchange.client.break_pairs = true;
+  CHECK(exchange.Run("Secret-1").status() == NtStatus::kInvalidParameter);
+}
+
 TEST_CASE("NTLM acceptor: messages out of turn are refused", "[unit][auth][MS-NLMP:3.2.5.1]") {
   Exchange exchange;
   CHECK(exchange.acceptor.Authenticate(FromHex("4e544c4d53535000")) ==
