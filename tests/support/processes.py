@@ -59,15 +59,6 @@ def descendants(pid):
     return found
 
 
-def in_session(session):
-    """Ids of the processes of a session (of its own, as start_new_session makes it)."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and (fields := stat_fields(int(entry))) and int(fields[3]) == session:
-            found.append(int(entry))
-    return found
-
-
 def mentioning(text):
     """Ids of live processes, ours excepted, whose command line has `text` in it."""
     found = []
