@@ -17,8 +17,7 @@
 // What changes a persistent open is on record before anything that follows from it is carried out: the
 // answer, a break, somebody else's grant. Such effects of one operation are held together; those of
 // others go on, because records are written in the order of the changes.
-// After the stream broke, calls are answered STATUS_UNEXPECTED_NETWORK_ERROR: the supervisor ends
-// the node's group.
+// After the stream was stopped, calls are answered STATUS_UNEXPECTED_NETWORK_ERROR.
 // Threading: every member may be called from any thread.
 #pragma once
 

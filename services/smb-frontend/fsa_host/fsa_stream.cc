@@ -1,5 +1,6 @@
 #include "services/smb-frontend/fsa_host/fsa_stream.h"
 
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -35,7 +36,12 @@ class FsaStream::Call final : public rpc::BatchStream<pb::AttachRequest, pb::Att
       : stub_(pb::FsaStreamService::NewStub(channel)),
         events_(host->link_events()),
         on_lost_(std::move(on_lost)) {}
-  ~Call() override { Stop(); }
+  ~Call() override { End(); }
+
+  void End() {
+    Stop();
+    if (is_lost_.exchange(false)) events_.OnLost();
+  }
 
   void Attach() {
     pb::FrontendItem hello;
@@ -63,8 +69,11 @@ class FsaStream::Call final : public rpc::BatchStream<pb::AttachRequest, pb::Att
   }
 
   void OnOver(const absl::Status& status) override {
-    events_.OnLost();
-    if (!absl::IsCancelled(status) && on_lost_ != nullptr) on_lost_(status);
+    if (absl::IsCancelled(status)) return events_.OnLost();
+    // A service that died ends this node: what waits gets no answer before End, because an error would
+    // be the last word to a client that the next node can serve.
+    is_lost_ = true;
+    if (on_lost_ != nullptr) on_lost_(status);
   }
 
   bool HandleOther(const pb::ServiceItem& item) {
@@ -94,6 +103,7 @@ class FsaStream::Call final : public rpc::BatchStream<pb::AttachRequest, pb::Att
   const std::unique_ptr<pb::FsaStreamService::Stub> stub_;
   FsaLinkEvents& events_;
   const std::function<void(absl::Status)> on_lost_;
+  std::atomic<bool> is_lost_{false};
 };
 
 FsaStream::FsaStream(std::shared_ptr<grpc::Channel> channel, FsaHost* host,
@@ -105,7 +115,7 @@ FsaStream::FsaStream(std::shared_ptr<grpc::Channel> channel, FsaHost* host,
 
 FsaStream::~FsaStream() { Stop(); }
 
-void FsaStream::Stop() { call_->Stop(); }
+void FsaStream::Stop() { call_->End(); }
 void FsaStream::Flush() { call_->Flush(); }
 
 void FsaStream::Send(const fsa::Request& request) {

@@ -28,12 +28,13 @@ namespace continuo::frontend {
 class FsaStream : public FsaLink {
  public:
   // Attaches at once, and waits for the service as long as it takes. `on_lost` is called once, when
-  // the stream ended and Stop was not called; the host is broken then.
+  // the stream ended and Stop was not called, and should end the process: what waits then, and
+  // whatever needs the service, gets no answer before Stop.
   FsaStream(std::shared_ptr<grpc::Channel> channel, FsaHost* host,
             std::function<void(absl::Status)> on_lost);
   ~FsaStream() override;
 
-  // Ends the stream and waits until no event can arrive any more.
+  // Ends the stream and waits until no event can arrive any more; what waits is answered.
   void Stop();
 
   void Send(const fsa::Request& request) override;

@@ -152,13 +152,25 @@ TEST_CASE("stream: a second frontend is refused, and the end of the service brea
   {
     Frontend second(&node);
     REQUIRE(second.lost.WaitForNotificationWithTimeout(kPatience));
+    second.stream.Stop();
     CHECK(second.Open(RequestOf(1, 1)) == NtStatus::kUnexpectedNetworkError);
   }
   CHECK(first.Open(RequestOf(2, 2)).ok());
   node.server->Shutdown(absl::Now() + absl::Milliseconds(50));
   node.server = nullptr;
   REQUIRE(first.lost.WaitForNotificationWithTimeout(kPatience));
-  CHECK(first.Open(RequestOf(3, 3)) == NtStatus::kUnexpectedNetworkError);
+  // Nobody is told of the service's end before the stream is stopped.
+  absl::Notification done;
+  NtStatus status;
+  first.host.Open(RequestOf(3, 3), [&](NtResult<fsa::OpenGrant> result) {
+    status = result.status();
+    done.Notify();
+  });
+  CHECK_FALSE(done.HasBeenNotified());
+  first.stream.Stop();
+  CHECK(done.HasBeenNotified());
+  CHECK(status == NtStatus::kUnexpectedNetworkError);
+  CHECK(first.Open(RequestOf(4, 4)) == NtStatus::kUnexpectedNetworkError);
 }
 
 TEST_CASE("codec: a file's state survives, and damaged bytes are refused or harmless",
