@@ -26,6 +26,10 @@ void SetOption(int fd, int level, int name, int value) {
   (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+void SetLinger(int fd, linger value) {
+  (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
+}
+
 }  // namespace
 
 std::string_view CloseReasonName(CloseReason reason) {
@@ -88,12 +92,15 @@ void Connection::ApplySocketOptions() {
   }
   if (options_.mark != 0) {
     SetOption(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options_.mark));
+    SetLinger(fd, {1, 0});
   }
 }
 
 // Before anything that sends a FIN or RST.
 void Connection::TakeMarkOff() {
-  if (options_.mark != 0) SetOption(socket_->fd(), SOL_SOCKET, SO_MARK, 0);
+  if (options_.mark == 0) return;
+  SetOption(socket_->fd(), SOL_SOCKET, SO_MARK, 0);
+  SetLinger(socket_->fd(), {0, 0});
 }
 
 void Connection::Start(std::shared_ptr<ConnectionHandler> handler, ConnectionObserver* observer) {

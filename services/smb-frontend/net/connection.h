@@ -69,7 +69,8 @@ class ConnectionHandler {
 // The firewall mark of the sockets of served connections. It is taken off before the server itself ends
 // one, so that a FIN or RST with it comes from the kernel, for a process that died: the resource agent
 // has these dropped, and the client learns of the death from the node that takes over, when that can
-// serve it.
+// serve it. Such sockets do not linger: what the kernel keeps of a closed one would answer the data that
+// still comes with a RST without a mark.
 inline constexpr uint32_t kServedMark = 0xC0445;
 
 struct ConnectionOptions {
